@@ -1,0 +1,89 @@
+"""Penstock: the durable job engine that knows what a model call costs and what the provider will allow."""
+
+from penstock.app import Penstock
+from penstock.context import Job
+from penstock.domain.events import Event
+from penstock.domain.flows import When
+from penstock.domain.job import JobData, JobEnded
+from penstock.domain.order import Priority
+from penstock.domain.queue import Queue, Retention
+from penstock.domain.rates import Rate
+from penstock.domain.retry import Delays, Exponential, Fixed, Named
+from penstock.domain.schedule import Missed, Schedule
+from penstock.domain.secret import Secret
+from penstock.domain.signals import Cancel, Permanent, Retry, Snooze
+from penstock.domain.states import JobState, JobStatus
+from penstock.domain.unique import Unique
+from penstock.errors import (
+    ClaimLost,
+    ConfigurationError,
+    Conflict,
+    FlowEnded,
+    InvalidJob,
+    JobCancelled,
+    JobFailed,
+    NotFound,
+    PayloadTooLarge,
+    PenstockError,
+    QueueFull,
+    ResultTimeout,
+    SchemaError,
+    SealingError,
+    StoreUnavailable,
+    UniqueKeyTaken,
+)
+from penstock.flows import FlowRef, FlowView
+from penstock.operations import JobView, Update
+from penstock.producer import JobHandle, JobTransaction, Transaction
+# worker
+
+__all__ = [
+    "Cancel",
+    "ClaimLost",
+    "ConfigurationError",
+    "Conflict",
+    "Delays",
+    "Event",
+    "Exponential",
+    "Fixed",
+    "FlowEnded",
+    "FlowRef",
+    "FlowView",
+    "InvalidJob",
+    "Job",
+    "JobCancelled",
+    "JobData",
+    "JobEnded",
+    "JobFailed",
+    "JobHandle",
+    "JobState",
+    "JobStatus",
+    "JobTransaction",
+    "JobView",
+    "Missed",
+    "Named",
+    "NotFound",
+    "PayloadTooLarge",
+    "Penstock",
+    "PenstockError",
+    "Permanent",
+    "Priority",
+    "Queue",
+    "QueueFull",
+    "Rate",
+    "ResultTimeout",
+    "Retention",
+    "Retry",
+    "Schedule",
+    "SchemaError",
+    "Secret",
+    "SealingError",
+    "Snooze",
+    "StoreUnavailable",
+    "Transaction",
+    "Unique",
+    "UniqueKeyTaken",
+    "Update",
+    "When",
+
+]

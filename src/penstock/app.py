@@ -1,0 +1,170 @@
+"""`Penstock`: the engine as an application holds it."""
+
+from collections.abc import AsyncIterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from penstock.config import load_settings
+from penstock.domain.events import Event
+from penstock.domain.job import JobData
+from penstock.domain.schedule import Schedule
+from penstock.domain.states import JobStatus
+from penstock.errors import ConfigurationError, NotFound
+from penstock.events import EventLog
+from penstock.flows import FlowRef
+from penstock.operations import FlowOperations, JobOperations, JobView, QueueOperations, Update, watch_job
+from penstock.operations.jobs import result_value
+from penstock.producer import JobHandle, Producer, SyncTransaction, Transaction
+from penstock.sealing import Keyring
+from penstock.store.base import Store
+from penstock.store.programs.cancel import CancelReport
+from penstock.store.programs.read import job_outcome
+from penstock.store.programs.upkeep import Declared
+from penstock.domain.states import JobState, status_of
+
+
+class Penstock:
+    """The engine over one database: `sqlite:///file.db` or `postgresql://…`.
+
+    Options are those of `penstock.config.Settings`; what is not given comes from the environment (`PENSTOCK_…`). It opens
+    itself at first use; `async with` or `close()` ends it. Two engines in one process do not know each other.
+    """
+
+    def __init__(self, url: str | None = None, *, store: Store | None = None, **settings: Any) -> None:
+        self.settings = load_settings(database_url=url, **settings)
+        self.store = store or open_store(self.settings.database_url)
+        self.keyring = Keyring(self.settings.secret_keys.get_secret_value())
+        self.jobs = JobOperations(self.store)
+        self.flows = FlowOperations(self.store)
+        self.queues = QueueOperations(self.store)
+        self.events = EventLog(self.store)
+        self.producer = Producer(self.store, self.keyring, self.settings.max_payload_bytes, self.jobs)
+        self.sync = SyncPenstock(self)
+        self.schedules: dict[str, Declared] = {}
+
+    async def open(self) -> Self:
+        """Connect now instead of at first use. Raises SchemaError, StoreUnavailable."""
+        await self.store.open()
+        return self
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.store.close()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def enqueue(self, data: JobData, *, on: Any = None, **options: Any) -> JobHandle:
+        """Enqueue one job and answer its handle.
+
+        Options (see `EnqueueOptions`): queue, priority, delay, run_at, unique, max_attempts, retry, timeout, deadline,
+        retention, tags, tenant, concurrency_key, concurrency_limit, id, and after, when, flow. With `on=` (a SQLAlchemy
+        session or connection, or a driver connection) it is part of the caller's transaction. Raises InvalidJob and its
+        kin, NotFound, FlowEnded, SealingError; nothing is written then.
+        """
+        return (await self.producer.enqueue_many([data], options, on))[0]
+
+    async def enqueue_many(self, data: Sequence[JobData], *, on: Any = None, **options: Any) -> list[JobHandle]:
+        """Enqueue many jobs with the same options in one go, all or none; answers their handles in order."""
+        return await self.producer.enqueue_many(list(data), options, on)
+
+    def transaction(self, on: Any = None) -> Transaction:
+        """`async with penstock.transaction() as tx:` jobs, flows and events, written together at the exit."""
+        return Transaction(self.producer, on)
+
+    async def flow(self, name: str, *, tenant: str | None = None) -> FlowRef:
+        """Start an empty flow; enqueue into it with `flow=`."""
+        async with self.transaction() as tx:
+            return tx.flow(name, tenant=tenant)
+
+    async def publish(self, event: Event, *, subject: str | None = None, on: Any = None) -> None:
+        """Publish an event."""
+        async with self.transaction(on) as tx:
+            await tx.publish(event, subject=subject)
+
+    def watch(self, job_id: str) -> AsyncIterator[Update]:
+        """The job's state and progress now and after each change, until it has ended."""
+        return watch_job(self.store, job_id)
+
+    async def cancel(self, job_id: str, *, reason: str = "cancelled by a person") -> CancelReport:
+        """Cancel a job: a waiting one never runs, a running one is told to stop. Raises NotFound."""
+        return await self.jobs.cancel(job_id, reason=reason)
+
+    async def get(self, job_id: str) -> JobView:
+        """One job. Raises NotFound."""
+        return await self.jobs.get(job_id)
+
+    def handle(self, job_id: str, kind: str = "") -> JobHandle:
+        """A handle for a known id, without asking the store."""
+        return JobHandle(job_id, kind, self.jobs)
+
+    def schedule(self, name: str, when: Schedule, data: JobData, **options: Any) -> None:
+        """Declare a recurring job; workers of this engine take it over when they start. Each tick is enqueued once.
+
+        Options as for `enqueue`, without delay, run_at, unique, id, after and flow. Raises ConfigurationError.
+        """
+        refused = {"delay", "run_at", "unique", "id", "after", "flow", "deadline", "when"} & options.keys()
+        if refused:
+            raise ConfigurationError(f"schedule {name!r}: option {sorted(refused)[0]!r} makes no sense for a recurring job")
+        if name in self.schedules:
+            raise ConfigurationError(f"schedule {name!r} is declared twice")
+        job = self.producer.builder.job(data, options, 0)
+        if job.lane.seal_key is not None:
+            raise ConfigurationError(f"schedule {name!r}: a recurring job cannot carry secrets")
+        self.schedules[name] = Declared(name, when, job.lane, job.level, job.max_attempts, job.data, job.options)
+
+
+class SyncPenstock:
+    """Enqueue and status for code without an event loop: Flask, Django, a script."""
+
+    def __init__(self, engine: Penstock) -> None:
+        self._engine = engine
+
+    def enqueue(self, data: JobData, *, on: Any = None, **options: Any) -> JobHandle:
+        """As `Penstock.enqueue`, blocking."""
+        return self._engine.producer.enqueue_many_sync([data], options, on)[0]
+
+    def enqueue_many(self, data: Sequence[JobData], *, on: Any = None, **options: Any) -> list[JobHandle]:
+        """As `Penstock.enqueue_many`, blocking."""
+        return self._engine.producer.enqueue_many_sync(list(data), options, on)
+
+    def transaction(self, on: Any = None) -> SyncTransaction:
+        """`with penstock.sync.transaction() as tx:`."""
+        return SyncTransaction(self._engine.producer, on)
+
+    def status(self, job_id: str) -> JobStatus:
+        """The status now. Raises NotFound."""
+        outcome = self._engine.store.read_sync(job_outcome(job_id))
+        if outcome is None:
+            raise NotFound(f"no job {job_id}")
+        return status_of(JobState(outcome.state))
+
+    def result(self, job_id: str) -> Any:
+        """The result of an ended job. Raises JobFailed, JobCancelled, NotFound; Conflict while it has not ended."""
+        outcome = self._engine.store.read_sync(job_outcome(job_id))
+        if outcome is None:
+            raise NotFound(f"no job {job_id}")
+        return result_value(job_id, outcome)
+
+
+def open_store(url: str) -> Store:
+    """The store a URL names. Raises ConfigurationError for another scheme, or when its driver is not installed.
+
+    The import is late on purpose: `import penstock` loads no driver, and a SQLite user needs none.
+    """
+    if url.startswith("sqlite:///"):
+        from penstock.store.sqlite import SqliteStore  # noqa: PLC0415
+
+        return SqliteStore(url)
+    if url.startswith(("postgresql://", "postgres://")):
+        try:
+            from penstock.store.postgres import PostgresStore  # noqa: PLC0415
+        except ImportError as error:
+            raise ConfigurationError(f"PostgreSQL needs its driver ({error.name}): pip install 'penstock[postgres]'") from None
+        return PostgresStore(url)
+    raise ConfigurationError(f"database url must begin with sqlite:/// or postgresql://, not {url.partition('://')[0]!r}")

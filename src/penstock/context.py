@@ -1,0 +1,143 @@
+"""`Job`: what a handler sees of its run."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Generic, Protocol, TypeVar
+
+from penstock.domain.events import Event
+from penstock.domain.job import JobData
+from penstock.domain.options import moment_of
+
+T = TypeVar("T", bound=JobData)
+
+
+class CancelSignal:
+    """Set when the run is to stop: its cancel was requested, its time is over, or its worker lost its lease.
+
+    Async handlers are cancelled besides; a sync handler asks `is_set()` or waits.
+    """
+
+    def __init__(self) -> None:
+        self._flag = threading.Event()
+        self.reason = ""
+
+    def is_set(self) -> bool:
+        """Whether the run is to stop."""
+        return self._flag.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block (a sync handler's thread) until it is set or `timeout` seconds are over; answers whether it is set."""
+        return self._flag.wait(timeout)
+
+    def set(self, reason: str) -> None:
+        """Ask the run to stop; the first reason stays."""
+        if not self._flag.is_set():
+            self.reason = reason
+            self._flag.set()
+
+
+class RunPort(Protocol):
+    """What a run can do to the store; the worker provides it. Every write is fenced by the run's claim."""
+
+    def progress(self, job: "Job[Any]", share: float | None, message: str | None) -> None: ...
+
+    async def enqueue_many(self, job: "Job[Any]", data: Sequence[JobData], options: dict[str, Any]) -> Sequence[Any]: ...
+
+    async def publish(self, job: "Job[Any]", events: Sequence[tuple[Event, str | None]]) -> None: ...
+
+    def transaction(self, job: "Job[Any]", on: Any) -> Any: ...
+
+    async def parent_results(self, job: "Job[Any]") -> dict[str, Any]: ...
+
+
+@dataclass(slots=True)
+class Job(Generic[T]):
+    """One run of one job. `attempt` counts from 1; `deadline` is when this run or the job must have ended, if ever.
+
+    `results()` of parents, `progress()`, `enqueue()`, `publish()` and `transaction()` write on behalf of this run: they
+    are refused with ClaimLost once the run no longer holds its job.
+    """
+
+    id: str
+    data: T
+    kind: str
+    queue: str
+    attempt: int
+    max_attempts: int
+    claim_id: int
+    created: int
+    deadline_at: int | None = None
+    timeout_s: float | None = None
+    tenant: str | None = None
+    flow_id: str | None = None
+    port: RunPort | None = None
+    cancel_signal: CancelSignal = field(default_factory=CancelSignal)
+    losses: int = 0
+    started: int | None = None
+    ended: bool = False
+    ending: bool = False
+
+    @property
+    def is_last_attempt(self) -> bool:
+        """Whether a failure of this run ends the job."""
+        return self.attempt >= self.max_attempts
+
+    @property
+    def created_at(self) -> datetime:
+        """When the job was enqueued (UTC)."""
+        return moment_of(self.created)
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the job must have ended (UTC)."""
+        return None if self.deadline_at is None else moment_of(self.deadline_at)
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether this run is to stop."""
+        return self.cancel_signal.is_set()
+
+    @property
+    def _run(self) -> RunPort:
+        if self.port is None:
+            raise RuntimeError("this Job belongs to no run; penstock.testing.run_inline gives one that does")
+        return self.port
+
+    def progress(self, share: float | None, message: str | None = None) -> None:
+        """Say how far the run is: a share from 0 to 1 (None: unknown) and a message. Cheap: the latest one is written
+
+        a few times a second at most. Raises ValueError for a share outside 0 to 1.
+        """
+        if share is not None and not 0 <= share <= 1:
+            raise ValueError(f"progress must be from 0 to 1, not {share!r}")
+        self._run.progress(self, share, message)
+
+    async def enqueue(self, data: JobData, **options: Any) -> Any:
+        """Enqueue on behalf of this run (in its flow, unless told otherwise); answers a `JobHandle`. Options as `Penstock.enqueue`."""
+        return (await self._run.enqueue_many(self, [data], options))[0]
+
+    async def enqueue_many(self, data: Sequence[JobData], **options: Any) -> Sequence[Any]:
+        """Enqueue many on behalf of this run, in one go; answers their handles."""
+        return await self._run.enqueue_many(self, list(data), options)
+
+    async def publish(self, event: Event, *, subject: str | None = None) -> None:
+        """Publish an event on behalf of this run."""
+        await self._run.publish(self, [(event, subject)])
+
+    def transaction(self, on: Any = None) -> Any:
+        """`async with job.transaction(on=session) as tx: … tx.complete(result)`: rows, completion and enqueues in one commit.
+
+        It ends the job: call `tx.complete(result)` or `tx.fail(error)` inside. Raises ClaimLost, rolling everything back,
+        when this run no longer holds its job.
+        """
+        return self._run.transaction(self, on)
+
+    async def parent_results(self) -> dict[str, Any]:
+        """The results of the jobs this one comes after: job id -> result (None where it has none or did not complete)."""
+        return await self._run.parent_results(self)
+
+    def remaining(self, now: datetime) -> timedelta | None:
+        """Time left until the deadline, None without one."""
+        return None if self.deadline is None else self.deadline - now

@@ -1,0 +1,126 @@
+"""The options of one enqueue, and how they combine with those of the kind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from penstock.domain.flows import When
+from penstock.domain.job import KindSpec, checked_name, seconds_of
+from penstock.domain.order import level_of
+from penstock.domain.retry import DEFAULT_RETRY, RetryPolicy, dump_policy
+from penstock.domain.unique import Unique
+from penstock.errors import InvalidJob
+
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnqueueOptions:
+    """Options of one enqueue; None means: as the kind says.
+
+    delay and timeout in seconds or timedelta; run_at and deadline are aware datetimes; `id` is a UUID and makes the
+    enqueue idempotent for as long as that job's row lives; `retention` overrides the queue's for this job.
+    """
+
+    queue: str | None = None
+    priority: int | str | None = None
+    delay: timedelta | float | None = None
+    run_at: datetime | None = None
+    unique: Unique | str | None = None
+    max_attempts: int | None = None
+    retry: RetryPolicy | None = None
+    timeout: timedelta | float | None = None
+    deadline: datetime | timedelta | None = None
+    retention: timedelta | None = None
+    tags: tuple[str, ...] = ()
+    tenant: str | None = None
+    concurrency_key: str | None = None
+    concurrency_limit: int = 1
+    id: UUID | str | None = None
+    when: When = When.ALL_COMPLETED
+
+    def unique_key(self) -> Unique | None:
+        """The unique option as a `Unique`."""
+        return Unique(self.unique) if isinstance(self.unique, str) else self.unique
+
+    def due_at(self, now: int) -> int | None:
+        """When the job may start (µs), None for at once."""
+        if self.delay is not None and self.run_at is not None:
+            raise InvalidJob("give either delay or run_at, not both")
+        if self.run_at is not None:
+            return micros("run_at", self.run_at)
+        if self.delay is None:
+            return None
+        delay = self.delay if isinstance(self.delay, timedelta) else timedelta(seconds=self.delay)
+        if delay < timedelta(0):
+            raise InvalidJob(f"delay must not be negative, not {self.delay!r}")
+        return now + delay // _MICROSECOND if delay else None
+
+    def deadline_at(self, now: int) -> int | None:
+        """The deadline in µs."""
+        if isinstance(self.deadline, timedelta):
+            return now + self.deadline // _MICROSECOND
+        return None if self.deadline is None else micros("deadline", self.deadline)
+
+    def level(self, spec: KindSpec) -> int:
+        """The priority level."""
+        return spec.level if self.priority is None else level_of(self.priority)
+
+    def attempts(self, spec: KindSpec) -> int:
+        """The bound on counted runs."""
+        if self.max_attempts is None:
+            return spec.max_attempts
+        if not 1 <= self.max_attempts <= 10_000:
+            raise InvalidJob(f"max_attempts must be from 1 to 10000, not {self.max_attempts!r}")
+        return self.max_attempts
+
+    def stored(self, spec: KindSpec) -> dict[str, Any]:
+        """What differs from the engine's defaults, as stored with the job (so that any worker or leader knows it)."""
+        out: dict[str, Any] = {}
+        timeout_s = spec.timeout_s if self.timeout is None else seconds_of("timeout", self.timeout)
+        retry = self.retry or spec.retry
+        if timeout_s is not None:
+            out["timeout"] = timeout_s
+        if retry != DEFAULT_RETRY:
+            out["retry"] = dump_policy(retry)
+        if self.tags or spec.tags:
+            out["tags"] = sorted({*spec.tags, *self.tags})
+        if self.retention is not None:
+            out["retention"] = self.retention // _MICROSECOND
+        if spec.ended_by is not None:
+            end = spec.ended_by.job_kind
+            out["ended_by"] = {"kind": end.kind, "queue": end.queue, "level": end.level, "attempts": end.max_attempts}
+        return out
+
+    def checked_id(self) -> str | None:
+        """The caller-given id in canonical form."""
+        if self.id is None or isinstance(self.id, UUID):
+            return None if self.id is None else str(self.id)
+        try:
+            return str(UUID(self.id))
+        except (ValueError, AttributeError, TypeError):
+            raise InvalidJob(f"id must be a UUID, not {self.id!r}; for a business key use unique=") from None
+
+    def checked_keys(self) -> Mapping[str, str | None]:
+        """Tenant and concurrency key, checked."""
+        if self.concurrency_limit < 1:
+            raise InvalidJob(f"concurrency_limit must be at least 1, not {self.concurrency_limit!r}")
+        return {
+            "tenant": None if self.tenant is None else checked_name("tenant", self.tenant),
+            "concurrency_key": None if self.concurrency_key is None else checked_name("concurrency_key", self.concurrency_key),
+        }
+
+
+def micros(what: str, moment: datetime) -> int:
+    """An aware datetime as µs since 1970. Raises InvalidJob for one without a time zone."""
+    if moment.tzinfo is None:
+        raise InvalidJob(f"{what} must have a time zone, not {moment!r}; use datetime.now(UTC) or .replace(tzinfo=UTC)")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(time: int) -> datetime:
+    """µs since 1970 as an aware datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=time)

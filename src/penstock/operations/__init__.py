@@ -1,0 +1,23 @@
+"""One set of use cases under API, dashboard and CLI: inspect, why, retry, cancel, move, pause, watch."""
+
+from penstock.operations.flows import FlowOperations
+from penstock.operations.jobs import JobOperations
+from penstock.operations.queues import QueueOperations, QueueView, ScheduleView, WorkerView
+from penstock.operations.view import ErrorView, JobView
+from penstock.operations.watch import Update, watch_job
+from penstock.operations.why import Why, why
+
+__all__ = [
+    "ErrorView",
+    "FlowOperations",
+    "JobOperations",
+    "JobView",
+    "QueueOperations",
+    "QueueView",
+    "ScheduleView",
+    "Update",
+    "WorkerView",
+    "Why",
+    "watch_job",
+    "why",
+]

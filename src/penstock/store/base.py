@@ -1,0 +1,88 @@
+"""The store contract: what runs programs. SQLite and PostgreSQL implement it, and nothing above knows which it has."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from penstock.clock import Clock
+from penstock.store.program import Program
+
+R = TypeVar("R")
+
+Topics = frozenset[str]
+OnWake = Callable[[Topics], None]
+
+
+class Subscription(ABC):
+    """A held interest in wake-ups."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End it; no call follows."""
+
+
+class Store(ABC):
+    """A database that runs programs, each in one transaction.
+
+    All methods may be called from any task of the loop that opened the store; the `_sync` ones from any thread.
+    Errors of the database that mean "not now" are raised as `StoreUnavailable` and nothing was written; a deadlock
+    or a serialisation failure is run again, up to a few times.
+    """
+
+    clock: Clock
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Connect and check the schema. Raises SchemaError when it is missing, older or not compatible.
+
+        SQLite migrates itself here.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let running transactions end and close every connection. The store can be opened again."""
+
+    @abstractmethod
+    async def migrate(self) -> list[int]:
+        """Bring the schema up to this code, under a lock; answers the numbers of the migrations applied now."""
+
+    @abstractmethod
+    async def run(self, program: Program[R], *, durable: bool = True) -> R:
+        """Run a program in one transaction.
+
+        `durable=False`: the commit need not reach the disk before this returns (claims: losing one only means that
+        the job runs again).
+        """
+
+    @abstractmethod
+    async def read(self, program: Program[R]) -> R:
+        """Run a program that only reads, beside the writers."""
+
+    @abstractmethod
+    async def run_on(self, connection: Any, program: Program[R]) -> R:
+        """Run a program inside the open transaction of the caller's connection or session.
+
+        Accepts a SQLAlchemy AsyncSession or AsyncConnection on this database's driver, an async driver connection,
+        and whatever `run_on_sync` accepts. Wake-ups travel with the caller's commit where the database can carry
+        them. Raises ConfigurationError for anything else, and on SQLite for a transaction that holds no write lock.
+        """
+
+    @abstractmethod
+    def run_sync(self, program: Program[R], *, durable: bool = True) -> R:
+        """As `run`, blocking; from any thread, also without an event loop."""
+
+    @abstractmethod
+    def read_sync(self, program: Program[R]) -> R:
+        """As `read`, blocking."""
+
+    @abstractmethod
+    def run_on_sync(self, connection: Any, program: Program[R]) -> R:
+        """As `run_on` for a SQLAlchemy Session or Connection, or a driver connection."""
+
+    @abstractmethod
+    def subscribe(self, on_wake: OnWake) -> Subscription:
+        """Call `on_wake(topics)` in the loop for each wake-up, from whatever process it comes.
+
+        Wake-ups are hints: they may be late, merged or doubled. After the line to the database was lost and found
+        again `on_wake` is called with the empty set, which means "look at everything".
+        """

@@ -1,0 +1,123 @@
+-- name: claim
+-- Lanes first: what this worker must not take is never looked at. `after` is a hint that skips entries already claimed
+-- but not yet vacuumed away. Heads are read without locks to share the batch out over lanes (priority, then a turn for
+-- each tenant, then age); then each lane's share is locked in order, passing over what another worker holds.
+-- The correlated LIMITs and the ctid array leave the planner no way but the index, whatever its statistics say.
+WITH wanted AS MATERIALIZED (
+    SELECT l.id, l.tenant, coalesce(h.after, -9223372036854775807) AS after, q.aging_step
+    FROM penstock.lanes l
+    LEFT JOIN penstock.queues q ON q.name = l.queue
+    LEFT JOIN json_to_recordset(:hints::json) AS h(lane integer, after bigint) ON h.lane = l.id
+    WHERE l.queue = :queue AND l.solo = :solo AND q.paused_at IS NULL
+      AND (:any_kind OR l.kind IN (SELECT json_array_elements_text(:kinds::json)))
+      AND (l.seal_key IS NULL OR l.seal_key IN (SELECT json_array_elements_text(:seal_keys::json)))
+), heads AS MATERIALIZED (
+    SELECT w.id AS lane, j.position,
+           CASE WHEN w.aging_step IS NULL THEN -j.priority ELSE 0 END AS band,
+           row_number() OVER (
+               PARTITION BY w.tenant, CASE WHEN w.aging_step IS NULL THEN j.priority ELSE 0 END
+               ORDER BY j.position) AS turn
+    FROM wanted w CROSS JOIN LATERAL (
+        SELECT position, priority FROM penstock.jobs
+        WHERE lane_id = w.id AND state = 'ready' AND position > w.after
+        ORDER BY position LIMIT :limit) j
+), shares AS MATERIALIZED (
+    SELECT lane, count(*) AS share
+    FROM (SELECT lane FROM heads ORDER BY band, turn, position LIMIT :limit) first
+    GROUP BY lane
+), taken AS MATERIALIZED (
+    SELECT j.place
+    FROM shares s JOIN wanted w ON w.id = s.lane
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place FROM penstock.jobs
+        WHERE lane_id = w.id AND state = 'ready' AND position > w.after
+        ORDER BY position LIMIT s.share FOR UPDATE SKIP LOCKED) j
+), claimed AS (
+    UPDATE penstock.jobs SET
+        state = 'running', claim_id = :claim_id, worker_id = :worker_id, claimed_at = :now, started_at = NULL
+    WHERE ctid = ANY (ARRAY(SELECT place FROM taken)) AND state = 'ready'
+    RETURNING id, lane_id, position, priority, attempt, losses, max_attempts, created_at, deadline_at, flow_id,
+              concurrency_key, concurrency_limit, data, options
+)
+SELECT c.id, c.lane_id, l.kind, l.tenant, c.position, c.priority, c.attempt, c.losses, c.max_attempts, c.created_at,
+       c.deadline_at, c.flow_id, c.concurrency_key, c.concurrency_limit, c.data, c.options
+FROM claimed c JOIN penstock.lanes l ON l.id = c.lane_id;
+
+-- name: fall_due
+WITH due AS MATERIALIZED (
+    SELECT ctid AS place FROM penstock.jobs
+    WHERE state = 'scheduled' AND due_at <= :now
+    ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
+)
+UPDATE penstock.jobs j SET
+    state = 'ready', position = j.due_at - j.priority * coalesce(q.aging_step, :strict_step), due_at = NULL, reason = NULL
+FROM penstock.lanes l LEFT JOIN penstock.queues q ON q.name = l.queue
+WHERE j.ctid = ANY (ARRAY(SELECT place FROM due)) AND j.state = 'scheduled' AND l.id = j.lane_id
+RETURNING l.queue;
+
+-- name: next_due
+SELECT due_at FROM penstock.jobs WHERE state = 'scheduled' AND due_at IS NOT NULL ORDER BY due_at LIMIT 1;
+
+-- name: solo_waiting
+-- Whether a job that has to be claimed alone waits in this queue.
+SELECT 1 FROM penstock.lanes l CROSS JOIN LATERAL (
+    SELECT 1 FROM penstock.jobs j WHERE j.lane_id = l.id AND j.state = 'ready' LIMIT 1) one
+WHERE l.queue = :queue AND l.solo LIMIT 1;
+
+-- name: lock_queue
+-- Claims of a queue with a rate or a total take turns on its row.
+SELECT rate_starts, total_concurrency, rate_limit, rate_period FROM penstock.queues WHERE name = :queue FOR UPDATE;
+
+-- name: spend_rate
+UPDATE penstock.queues SET rate_starts = :starts::json WHERE name = :queue;
+
+-- name: running_in_queue
+SELECT count(*) FROM penstock.jobs j JOIN penstock.lanes l ON l.id = j.lane_id
+WHERE j.state = 'running' AND l.queue = :queue;
+
+-- name: lock_concurrency_keys
+WITH made AS (
+    INSERT INTO penstock.concurrency_keys (key)
+    SELECT k FROM json_array_elements_text(:keys::json) k
+    WHERE NOT EXISTS (SELECT FROM penstock.concurrency_keys e WHERE e.key = k) ORDER BY k
+    ON CONFLICT DO NOTHING
+)
+SELECT key FROM penstock.concurrency_keys
+WHERE key = ANY (ARRAY(SELECT json_array_elements_text(:keys::json))) ORDER BY key FOR UPDATE;
+
+-- name: running_by_key
+SELECT concurrency_key, count(*) FROM penstock.jobs
+WHERE concurrency_key = ANY (ARRAY(SELECT json_array_elements_text(:keys::json))) AND state = 'running'
+GROUP BY concurrency_key;
+
+-- name: park
+UPDATE penstock.jobs SET
+    state = 'scheduled', claim_id = NULL, worker_id = NULL, claimed_at = NULL, due_at = NULL, reason = 'concurrency'
+WHERE id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid)) AND claim_id = :claim_id;
+
+-- name: unpark
+-- Room in a key lets its first parked jobs go on; a job of a smaller limit than what runs stays.
+WITH room AS MATERIALIZED (
+    SELECT k.key, coalesce(r.running, 0) AS running
+    FROM json_array_elements_text(:keys::json) AS k(key)
+    LEFT JOIN (
+        SELECT concurrency_key, count(*) AS running FROM penstock.jobs
+        WHERE concurrency_key = ANY (ARRAY(SELECT json_array_elements_text(:keys::json))) AND state = 'running'
+        GROUP BY concurrency_key) r ON r.concurrency_key = k.key
+), going AS MATERIALIZED (
+    SELECT j.id FROM room CROSS JOIN LATERAL (
+        SELECT p.id, row_number() OVER (ORDER BY p.position) AS turn, p.concurrency_limit
+        FROM penstock.jobs p
+        WHERE p.concurrency_key = room.key AND p.state = 'scheduled' AND p.reason = 'concurrency'
+        ORDER BY p.position LIMIT 100) j
+    WHERE room.running + j.turn <= j.concurrency_limit
+)
+UPDATE penstock.jobs j SET state = 'ready', reason = NULL
+FROM penstock.lanes l
+WHERE j.id = ANY (ARRAY(SELECT id FROM going)) AND j.state = 'scheduled' AND j.reason = 'concurrency'
+  AND l.id = j.lane_id
+RETURNING l.queue;
+
+-- name: parked_keys
+SELECT DISTINCT concurrency_key FROM penstock.jobs
+WHERE concurrency_key IS NOT NULL AND state = 'scheduled' AND reason = 'concurrency' LIMIT 1000;

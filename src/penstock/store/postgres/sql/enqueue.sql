@@ -1,0 +1,130 @@
+-- name: ensure_lanes
+WITH asked AS MATERIALIZED (
+    SELECT DISTINCT queue, kind, tenant, seal_key, solo
+    FROM json_to_recordset(:lanes::json) AS a(queue text, kind text, tenant text, seal_key text, solo boolean)
+), made AS (
+    INSERT INTO penstock.lanes (queue, kind, tenant, seal_key, solo)
+    SELECT queue, kind, tenant, seal_key, solo FROM asked a
+    WHERE NOT EXISTS (
+        SELECT FROM penstock.lanes l
+        WHERE l.queue = a.queue AND l.kind = a.kind AND coalesce(l.tenant, '') = coalesce(a.tenant, '')
+          AND coalesce(l.seal_key, '') = coalesce(a.seal_key, '') AND l.solo = a.solo)
+    ORDER BY queue, kind, tenant, seal_key, solo
+    -- DO UPDATE, not DO NOTHING: it must answer the row also when another producer has just made it.
+    ON CONFLICT (queue, kind, coalesce(tenant, ''), coalesce(seal_key, ''), solo) DO UPDATE SET queue = excluded.queue
+    RETURNING queue, kind, tenant, seal_key, solo, id
+), both_ways AS (
+    SELECT * FROM made
+    UNION ALL
+    SELECT l.queue, l.kind, l.tenant, l.seal_key, l.solo, l.id
+    FROM asked a JOIN penstock.lanes l
+      ON l.queue = a.queue AND l.kind = a.kind AND coalesce(l.tenant, '') = coalesce(a.tenant, '')
+     AND coalesce(l.seal_key, '') = coalesce(a.seal_key, '') AND l.solo = a.solo
+)
+SELECT b.queue, b.kind, b.tenant, b.seal_key, b.solo, b.id, q.aging_step, q.max_length
+FROM both_ways b LEFT JOIN penstock.queues q ON q.name = b.queue;
+
+-- name: insert_jobs
+INSERT INTO penstock.jobs (
+    id, lane_id, state, priority, max_attempts, position, created_at, due_at, deadline_at, finished_at,
+    open_parents, completed_parents, failed_parents, when_parents, has_children, flow_id, unmet_parent,
+    concurrency_limit, concurrency_key, unique_key, reason, data, options)
+SELECT
+    j.id, j.lane, j.state::penstock.job_state, coalesce(j.priority, 0), j.attempts, j.position, :now, j.due, j.deadline,
+    j.finished, coalesce(j.open, 0), coalesce(j.completed, 0), coalesce(j.failed, 0), j.condition,
+    coalesce(j.children, false), j.flow, j.unmet, j.climit, j.ckey, j.ukey, j.reason, j.data, j.options
+FROM json_to_recordset(:jobs::json) AS j(
+    id uuid, lane integer, state text, priority smallint, attempts smallint, position bigint, due bigint,
+    deadline bigint, finished bigint, open integer, completed integer, failed integer, condition text,
+    children boolean, flow uuid, unmet uuid, climit smallint, ckey text, ukey text, reason text,
+    data json, options json)
+ON CONFLICT (id) DO NOTHING
+RETURNING id;
+
+-- name: insert_flows
+INSERT INTO penstock.flows (id, name, tenant, created_at)
+SELECT id, name, tenant, :now FROM json_to_recordset(:flows::json) AS f(id uuid, name text, tenant text)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: insert_edges
+INSERT INTO penstock.edges (parent_id, child_id)
+SELECT parent, child FROM json_to_recordset(:edges::json) AS e(parent uuid, child uuid)
+ON CONFLICT DO NOTHING;
+
+-- name: lock_parents
+-- The lock holds back a parent's ending until this enqueue has committed; that ending then sees has_children.
+SELECT id, state::text, flow_id FROM penstock.jobs
+WHERE id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid))
+ORDER BY id FOR NO KEY UPDATE;
+
+-- name: lock_parent_flows
+SELECT id, open, total, failed, cancelled, finished_at FROM penstock.flows
+WHERE id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid))
+ORDER BY id FOR NO KEY UPDATE;
+
+-- name: mark_parents
+UPDATE penstock.jobs SET has_children = true
+WHERE id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid)) AND NOT has_children;
+
+-- name: mark_parent_flows
+UPDATE penstock.flows SET has_children = true
+WHERE id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid)) AND NOT has_children;
+
+-- name: add_to_flows
+UPDATE penstock.flows f SET
+    total = f.total + a.total, open = f.open + a.open, cancelled = f.cancelled + a.total - a.open
+FROM json_to_recordset(:flows::json) AS a(id uuid, total integer, open integer)
+WHERE f.id = a.id AND f.finished_at IS NULL
+RETURNING f.id;
+
+-- name: bound_wait
+-- A key that another open transaction has just taken is waited for, but not for ever.
+SELECT current_setting('lock_timeout'), set_config('lock_timeout', '5s', true);
+
+-- name: unbound_wait
+SELECT set_config('lock_timeout', :before, true);
+
+-- name: take_unique
+-- In key order, so that two producers with the same keys wait for each other instead of deadlocking.
+INSERT INTO penstock.unique_keys AS u (key, job_id, scope, expires_at)
+SELECT key, job, scope, expires
+FROM json_to_recordset(:keys::json) AS k(key text, job uuid, scope text, expires bigint)
+ORDER BY key
+ON CONFLICT (key) DO UPDATE
+    SET job_id = excluded.job_id, scope = excluded.scope, expires_at = excluded.expires_at
+    WHERE u.expires_at <= :now OR u.job_id = excluded.job_id
+RETURNING key;
+
+-- name: read_unique
+SELECT key, job_id FROM penstock.unique_keys
+WHERE key = ANY (ARRAY(SELECT json_array_elements_text(:keys::json)));
+
+-- name: replace_waiting
+-- Debounce: the holder takes the new data and time, unless it already runs or has ended.
+UPDATE penstock.jobs j SET
+    data = r.data, priority = coalesce(r.priority, 0), position = r.position, due_at = r.due, reason = r.reason,
+    state = (CASE WHEN j.state = 'blocked' THEN 'blocked' ELSE r.state END)::penstock.job_state
+FROM json_to_recordset(:jobs::json) AS r(
+    id uuid, data json, priority smallint, position bigint, due bigint, reason text, state text)
+WHERE j.id = r.id AND j.state IN ('blocked', 'scheduled', 'ready')
+  AND (j.state <> 'scheduled' OR j.reason IS DISTINCT FROM 'concurrency')
+RETURNING j.id;
+
+-- name: queue_length
+-- Exact, and never counts past the limit. The row lock makes concurrent producers take turns.
+WITH gate AS (SELECT name FROM penstock.queues WHERE name = :queue FOR UPDATE)
+SELECT count(*) FROM (
+    SELECT 1 FROM gate JOIN penstock.lanes l ON l.queue = gate.name
+    CROSS JOIN LATERAL (
+        SELECT 1 FROM penstock.jobs j WHERE j.lane_id = l.id AND j.state = 'ready' LIMIT :limit) one
+    LIMIT :limit) counted;
+
+-- name: hold_claim
+-- The fence of everything a run writes: the row is locked, so nobody can end the claim before this commits.
+SELECT id FROM penstock.jobs
+WHERE id = :job_id AND claim_id = :claim_id AND state = 'running'
+  AND (cancel_requested_at IS NULL OR :ending)
+FOR NO KEY UPDATE;
+
+-- name: job_state
+SELECT state::text, flow_id FROM penstock.jobs WHERE id = :job_id;

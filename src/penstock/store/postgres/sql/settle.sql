@@ -1,0 +1,104 @@
+-- name: settle
+-- The one statement that ends runs: fenced by claim, whatever the outcome. Of a run whose cancel was requested only
+-- the ending is taken, and it is `cancelled`; its result is dropped.
+WITH rows AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(:rows::json) AS r(
+        id uuid, claim bigint, state text, attempt smallint, losses smallint, position bigint, due bigint, lane integer,
+        started bigint, reason text, result text)
+), done AS (
+    UPDATE penstock.jobs j SET
+        state = (CASE WHEN j.cancel_requested_at IS NULL THEN r.state ELSE 'cancelled' END)::penstock.job_state,
+        finished_at = CASE WHEN j.cancel_requested_at IS NOT NULL OR r.state IN ('completed', 'failed', 'cancelled')
+                           THEN :now::bigint END,
+        claim_id = NULL,
+        attempt = r.attempt,
+        losses = coalesce(r.losses, j.losses),
+        position = coalesce(r.position, j.position),
+        due_at = CASE WHEN j.cancel_requested_at IS NULL THEN r.due END,
+        lane_id = coalesce(r.lane, j.lane_id),
+        started_at = coalesce(r.started, j.started_at),
+        reason = CASE WHEN j.cancel_requested_at IS NULL THEN r.reason ELSE j.reason END
+    FROM rows r
+    WHERE j.id = r.id AND j.claim_id = r.claim AND j.state = 'running'
+    RETURNING j.id, j.state::text, j.flow_id, j.has_children, j.unique_key, j.concurrency_key
+), kept AS (
+    INSERT INTO penstock.results (job_id, result)
+    SELECT d.id, r.result::json FROM done d JOIN rows r ON r.id = d.id
+    WHERE d.state = 'completed' AND r.result IS NOT NULL
+    ON CONFLICT (job_id) DO UPDATE SET result = excluded.result
+)
+SELECT id, state, flow_id, has_children, unique_key, concurrency_key FROM done;
+
+-- name: insert_errors
+INSERT INTO penstock.errors (job_id, attempt, error_class, message, traceback, worker, started_at, at)
+SELECT id, attempt, class, message, traceback, :worker::text, started, :now
+FROM json_to_recordset(:errors::json) AS e(
+    id uuid, attempt smallint, class text, message text, traceback text, started bigint);
+
+-- name: release_unique
+-- Only the job that holds a key frees it, and only a key that lasts no longer than its job.
+DELETE FROM penstock.unique_keys u
+USING json_to_recordset(:keys::json) AS k(key text, job uuid)
+WHERE u.key = k.key AND u.job_id = k.job AND u.scope = 'active';
+
+-- name: flows_ended_jobs
+UPDATE penstock.flows f SET
+    open = f.open - e.completed - e.failed - e.cancelled,
+    completed = f.completed + e.completed, failed = f.failed + e.failed, cancelled = f.cancelled + e.cancelled,
+    finished_at = CASE WHEN f.open - e.completed - e.failed - e.cancelled = 0 THEN :now::bigint END
+FROM json_to_recordset(:flows::json) AS e(id uuid, completed integer, failed integer, cancelled integer)
+WHERE f.id = e.id
+RETURNING f.id, f.finished_at, f.failed, f.cancelled, f.has_children;
+
+-- name: advance_children
+-- Once per child and batch, children locked in id order. Only a blocked child counts.
+WITH ended AS MATERIALIZED (
+    SELECT e.child_id, count(*) AS n, count(*) FILTER (WHERE p.ok) AS ok,
+           min(p.id::text) FILTER (WHERE NOT p.ok) AS culprit
+    FROM json_to_recordset(:ended::json) AS p(id uuid, ok boolean)
+    JOIN penstock.edges e ON e.parent_id = p.id
+    GROUP BY e.child_id
+), locked AS MATERIALIZED (
+    SELECT j.id FROM penstock.jobs j
+    WHERE j.id = ANY (ARRAY(SELECT child_id FROM ended)) AND j.state = 'blocked'
+    ORDER BY j.id FOR NO KEY UPDATE
+), advanced AS (
+    UPDATE penstock.jobs j SET
+        open_parents = j.open_parents - e.n::integer,
+        completed_parents = j.completed_parents + e.ok::integer,
+        failed_parents = j.failed_parents + (e.n - e.ok)::integer
+    FROM ended e
+    WHERE j.id = ANY (ARRAY(SELECT id FROM locked)) AND e.child_id = j.id AND j.state = 'blocked'
+    RETURNING j.id, j.lane_id, j.when_parents, j.open_parents, j.completed_parents, j.failed_parents, e.culprit,
+              j.due_at, j.priority
+)
+SELECT a.id, l.queue, a.when_parents, a.open_parents, a.completed_parents, a.failed_parents, a.culprit, a.due_at,
+       a.priority, q.aging_step
+FROM advanced a JOIN penstock.lanes l ON l.id = a.lane_id LEFT JOIN penstock.queues q ON q.name = l.queue;
+
+-- name: unblock
+UPDATE penstock.jobs j SET state = u.state::penstock.job_state, position = u.position, due_at = u.due, reason = u.reason
+FROM json_to_recordset(:jobs::json) AS u(id uuid, state text, position bigint, due bigint, reason text)
+WHERE j.id = u.id AND j.state = 'blocked';
+
+-- name: end_unmet
+UPDATE penstock.jobs j SET
+    state = 'cancelled', finished_at = :now, due_at = NULL, unmet_parent = u.culprit, reason = u.reason
+FROM json_to_recordset(:jobs::json) AS u(id uuid, culprit uuid, reason text)
+WHERE j.id = u.id AND j.state = 'blocked'
+RETURNING j.id, j.state::text, j.flow_id, j.has_children, j.unique_key, j.concurrency_key;
+
+-- name: ended_jobs
+-- What a job enqueued for an ended one needs to know of it.
+SELECT j.id, l.kind, l.tenant, j.data, j.options, j.state::text, j.reason, j.flow_id
+FROM penstock.jobs j JOIN penstock.lanes l ON l.id = j.lane_id
+WHERE j.id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid));
+
+-- name: write_progress
+-- Fenced: only the run that holds the job, and not after its cancel was requested.
+INSERT INTO penstock.progress (job_id, share, message, at)
+SELECT p.id, p.share, p.message, :now
+FROM json_to_recordset(:rows::json) AS p(id uuid, claim bigint, share double precision, message text)
+JOIN penstock.jobs j ON j.id = p.id AND j.claim_id = p.claim AND j.state = 'running' AND j.cancel_requested_at IS NULL
+ON CONFLICT (job_id) DO UPDATE SET share = excluded.share, message = excluded.message, at = excluded.at
+RETURNING job_id;

@@ -1,0 +1,97 @@
+-- name: put_schedule
+-- A schedule that was changed in code starts anew from its new first tick; an unchanged one keeps its place and pause.
+INSERT INTO penstock.schedules AS s (name, cron, every, tz, missed, lane, job, next_at, declared)
+VALUES (:name, :cron, :every, :tz, :missed, :lane::json, :job::json, :next_at, true)
+ON CONFLICT (name) DO UPDATE SET
+    next_at = CASE WHEN s.cron IS NOT DISTINCT FROM excluded.cron AND s.every IS NOT DISTINCT FROM excluded.every
+                    AND s.tz = excluded.tz THEN s.next_at ELSE excluded.next_at END,
+    cron = excluded.cron, every = excluded.every, tz = excluded.tz, missed = excluded.missed, lane = excluded.lane,
+    job = excluded.job, declared = true;
+
+-- name: undeclare_schedules
+-- What no code declares any more is paused and listed, not deleted.
+UPDATE penstock.schedules SET declared = false
+WHERE declared AND name NOT IN (SELECT json_array_elements_text(:names::json));
+
+-- name: due_schedules
+SELECT name, cron, every, tz, missed, lane, job, next_at FROM penstock.schedules
+WHERE next_at <= :now AND paused_at IS NULL AND declared ORDER BY next_at LIMIT 100
+FOR UPDATE SKIP LOCKED;
+
+-- name: next_tick
+SELECT next_at FROM penstock.schedules
+WHERE next_at IS NOT NULL AND paused_at IS NULL AND declared ORDER BY next_at LIMIT 1;
+
+-- name: move_schedule
+UPDATE penstock.schedules SET next_at = :next_at, last_at = coalesce(:last_at, last_at) WHERE name = :name;
+
+-- name: list_schedules
+SELECT name, cron, every, tz, missed, lane, next_at, last_at, paused_at, declared FROM penstock.schedules ORDER BY name;
+
+-- name: pause_schedule
+UPDATE penstock.schedules SET paused_at = :now WHERE name = :name RETURNING name;
+
+-- name: resume_schedule
+UPDATE penstock.schedules SET paused_at = NULL, next_at = :next_at WHERE name = :name RETURNING name;
+
+-- name: get_schedule
+SELECT name, cron, every, tz, missed, lane, job, next_at FROM penstock.schedules WHERE name = :name;
+
+-- name: prunable
+-- Ended jobs of one queue and state, oldest first, that are past their time: never one that a job after it, or its flow,
+-- still needs.
+SELECT j.id FROM penstock.jobs j JOIN penstock.lanes l ON l.id = j.lane_id
+LEFT JOIN penstock.flows f ON f.id = j.flow_id
+WHERE j.finished_at IS NOT NULL AND j.state = :state::penstock.job_state AND l.queue = :queue
+  AND j.finished_at <= CASE WHEN j.options ->> 'retention' IS NULL THEN :before ELSE :now - (j.options ->> 'retention')::bigint END
+  AND (f.id IS NULL OR f.finished_at IS NOT NULL)
+  AND (NOT j.has_children OR NOT EXISTS (
+      SELECT FROM penstock.edges e JOIN penstock.jobs c ON c.id = e.child_id
+      WHERE e.parent_id = j.id AND c.finished_at IS NULL))
+ORDER BY j.finished_at LIMIT :limit;
+
+-- name: prunable_over_count
+SELECT j.id FROM penstock.jobs j JOIN penstock.lanes l ON l.id = j.lane_id
+LEFT JOIN penstock.flows f ON f.id = j.flow_id
+WHERE j.finished_at IS NOT NULL AND j.state = :state::penstock.job_state AND l.queue = :queue
+  AND (f.id IS NULL OR f.finished_at IS NOT NULL)
+  AND (NOT j.has_children OR NOT EXISTS (
+      SELECT FROM penstock.edges e JOIN penstock.jobs c ON c.id = e.child_id
+      WHERE e.parent_id = j.id AND c.finished_at IS NULL))
+ORDER BY j.finished_at DESC LIMIT :limit OFFSET :keep;
+
+-- name: prunable_over_bytes
+SELECT id FROM (
+    SELECT j.id, j.finished_at, sum(coalesce(octet_length(j.data::text), 0) + coalesce(octet_length(r.result::text), 0))
+               OVER (ORDER BY j.finished_at DESC, j.id) AS size
+    FROM penstock.jobs j JOIN penstock.lanes l ON l.id = j.lane_id
+    LEFT JOIN penstock.flows f ON f.id = j.flow_id
+    LEFT JOIN penstock.results r ON r.job_id = j.id
+    WHERE j.finished_at IS NOT NULL AND l.queue = :queue AND (f.id IS NULL OR f.finished_at IS NOT NULL)
+      AND (NOT j.has_children OR NOT EXISTS (
+          SELECT FROM penstock.edges e JOIN penstock.jobs c ON c.id = e.child_id
+          WHERE e.parent_id = j.id AND c.finished_at IS NULL))
+    ) sized
+WHERE size > :keep ORDER BY finished_at LIMIT :limit;
+
+-- name: prune
+WITH ids AS MATERIALIZED (
+    SELECT json_array_elements_text(:ids::json)::uuid AS id
+), r AS (DELETE FROM penstock.results USING ids WHERE job_id = ids.id),
+   p AS (DELETE FROM penstock.progress USING ids WHERE job_id = ids.id),
+   e AS (DELETE FROM penstock.errors USING ids WHERE job_id = ids.id),
+   d AS (DELETE FROM penstock.edges USING ids WHERE child_id = ids.id)
+DELETE FROM penstock.jobs j USING ids WHERE j.id = ids.id AND j.finished_at IS NOT NULL RETURNING j.id;
+
+-- name: prune_keys
+DELETE FROM penstock.unique_keys WHERE expires_at <= :now;
+
+-- name: prune_flows
+DELETE FROM penstock.flows f WHERE f.id IN (
+    SELECT id FROM penstock.flows g WHERE g.finished_at <= :before
+      AND NOT EXISTS (SELECT FROM penstock.jobs j WHERE j.flow_id = g.id)
+      AND NOT EXISTS (SELECT FROM penstock.edges e WHERE e.parent_id = g.id) LIMIT 1000)
+RETURNING f.id;
+
+-- name: queues_with_ended
+SELECT DISTINCT l.queue, q.retention FROM penstock.lanes l LEFT JOIN penstock.queues q ON q.name = l.queue;

@@ -1,0 +1,119 @@
+"""A program cut into trips to the server, without I/O: what opens its transaction travels with its first statement."""
+
+from typing import Any, Generic, NamedTuple, TypeVar, assert_never
+
+from penstock.store.base import Topics
+from penstock.store.postgres.lanes import LaneCache
+from penstock.store.postgres.notify import notify_query
+from penstock.store.postgres.parameters import Query, Statements
+from penstock.store.postgres.wire import Trip
+from penstock.store.program import Call, Lane, LaneKey, NeedLanes, Program, Wake
+
+R = TypeVar("R")
+
+SettledLanes = dict[tuple[LaneKey, ...], list[Lane]]
+"""Lanes found on behalf of one program, however long it takes."""
+
+
+class Frame(NamedTuple):
+    """What stands around a program's statements.
+
+    begin: sent with the first; end: sent after the last; alone: sent before a statement that is the only one, instead
+    of both. tells: wake-ups go with the last trip.
+    """
+
+    begin: Trip
+    end: Trip
+    alone: Trip = ()
+    tells: bool = False
+
+
+def _fixed(sql: bytes) -> Query:
+    return Query(sql, prepare=False)
+
+
+# A process frozen between two statements holds its locks no longer than this; the server then ends its transaction.
+_SILENCE_MS = "15000"
+_SETTINGS = Query(b"SELECT set_config('idle_in_transaction_session_timeout', $1, true)", (_SILENCE_MS,))
+_HASTE = Query(b"SELECT set_config('synchronous_commit', 'off', true)")
+_BEGIN = _fixed(b"BEGIN ISOLATION LEVEL READ COMMITTED")
+_COMMIT = _fixed(b"COMMIT")
+
+DURABLE = Frame(begin=(_BEGIN, _SETTINGS), end=(_COMMIT,))
+"""A transaction whose commit is on disk when it returns."""
+
+HASTY = Frame(begin=(_BEGIN, _SETTINGS, _HASTE), end=(_COMMIT,), alone=(_HASTE,))
+"""A transaction whose commit reaches the disk a little later."""
+
+SNAPSHOT = Frame(begin=(_fixed(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"), _SETTINGS), end=(_COMMIT,))
+"""A transaction that reads one state of the database."""
+
+INSIDE = Frame(begin=(_fixed(b"SAVEPOINT penstock"),), end=(_fixed(b"RELEASE SAVEPOINT penstock"),), tells=True)
+"""Inside the caller's transaction. The savepoint is for programs that refuse halfway: nothing of them stays."""
+
+UNDO_INSIDE: Trip = (_fixed(b"ROLLBACK TO SAVEPOINT penstock"), _fixed(b"RELEASE SAVEPOINT penstock"))
+
+
+class Run(Generic[R]):
+    """One run of a program. After the last step `result` and `topics` hold what came out."""
+
+    result: R
+
+    def __init__(self, program: Program[R], frame: Frame, statements: Statements, lanes: LaneCache) -> None:
+        self.topics: Topics = frozenset()
+        self.begun = False
+        self._name = program.name
+        self._steps = iter(program)
+        self._frame = frame
+        self._statements = statements
+        self._lanes = lanes
+        self._alone = False
+        self._ended = False
+
+    def forward(self, answer: Any = None, settled: SettledLanes | None = None) -> Trip | NeedLanes | None:
+        """Hand in the answer to the last step and get the next: a trip, lanes that are not known, or None at the end.
+
+        `settled` is asked before the cache. Raises what the program raises.
+        """
+        if self._ended:
+            return None
+        try:
+            operation = self._steps.send(answer)
+            while not isinstance(operation, Call):
+                if isinstance(operation, Wake):
+                    self.topics |= operation.topics
+                    operation = self._steps.send(None)
+                elif isinstance(operation, NeedLanes):
+                    lanes = (settled or {}).get(operation.keys) or self._lanes.get(operation.keys)
+                    if lanes is None:
+                        return operation
+                    operation = self._steps.send(lanes)
+                else:
+                    assert_never(operation)
+        except StopIteration as end:
+            self.result = end.value
+            return self._end()
+        return self._trip(operation)
+
+    def close(self) -> None:
+        """Give the program up."""
+        self._steps.close()
+
+    def _trip(self, call: Call) -> Trip:
+        query = self._statements.bind(call)
+        if self._alone:
+            raise RuntimeError(f"program {self._name!r} called {call.statement!r} after a call marked only=True")
+        if self.begun:
+            return (query,)
+        if call.only:
+            self._alone = True
+            return (*self._frame.alone, query)
+        self.begun = True
+        return (*self._frame.begin, query)
+
+    def _end(self) -> Trip | None:
+        self._ended = True
+        trip = self._frame.end if self.begun else ()
+        if self._frame.tells and self.topics:
+            trip = (*trip, notify_query(self.topics))
+        return trip or None

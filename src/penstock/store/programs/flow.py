@@ -1,0 +1,121 @@
+"""What follows from the end of jobs: their keys fall free, flows count, children start or can no longer.
+
+Exactly once: a child's counters are changed under its row lock, once per batch, only while it is blocked; a flow's
+counters fall only for rows that a fenced ending returned.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from penstock import codec
+from penstock.domain.flows import Verdict, When, judge
+from penstock.domain.order import position
+from penstock.domain.states import FINAL, JobState
+from penstock.store.program import Call, Row, Steps, wake_queues
+from penstock.store.programs.claim import unpark
+from penstock.store.programs.ended_by import enqueue_ended_by
+
+_Parent: TypeAlias = tuple[str, bool]
+"""Id of an ended job or flow, and whether it completed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job that a fenced statement moved on (`state` may be waiting again: then only its concurrency key is freed)."""
+
+    id: str
+    state: JobState
+    flow_id: str | None
+    has_children: bool
+    unique_key: str | None
+    concurrency_key: str | None
+    unfinished: bool = False
+
+    @classmethod
+    def of(cls, row: Row, *, unfinished: bool) -> "Ended":
+        """From the columns that `settle`, `end_unmet` and the cancelling statements return."""
+        return cls(row[0], JobState(row[1]), row[2], bool(row[3]), row[4], row[5], unfinished)
+
+
+def after_end(ended: Sequence[Ended], now: int) -> Steps[None]:
+    """Do everything that follows, also for children and flows that end because of it."""
+    keys = {job.concurrency_key for job in ended if job.concurrency_key is not None}
+    final = [job for job in ended if job.state in FINAL]
+    parents: list[_Parent] = []
+    counts: dict[str, Counter[str]] = {}
+    while final or parents:
+        yield from _release_keys(final)
+        yield from enqueue_ended_by([job.id for job in final if job.unfinished], now)
+        for job in final:
+            if job.flow_id is not None:
+                counts.setdefault(job.flow_id, Counter())[job.state] += 1
+        parents += [(job.id, job.state is JobState.COMPLETED) for job in final if job.has_children]
+        final = (yield from _advance(parents, now)) if parents else []
+        parents = []
+        if not final and counts:
+            # Only now: children that ended with their parents are counted in the same fall, so a flow ends once.
+            parents = yield from _count(counts, now)
+            counts = {}
+    if keys:
+        yield from unpark(sorted(keys))
+
+
+def _release_keys(ended: Sequence[Ended]) -> Steps[None]:
+    rows = [{"key": job.unique_key, "job": job.id} for job in ended if job.unique_key is not None]
+    if rows:
+        yield Call("release_unique", {"keys": codec.rows(rows)})
+
+
+def _advance(parents: Sequence[_Parent], now: int) -> Steps[list[Ended]]:
+    """Count the ended parents down in their children; start those that may, end and answer those that never can."""
+    rows = codec.rows([{"id": id_, "ok": ok} for id_, ok in parents])
+    going: list[dict[str, Any]] = []
+    unmet: list[dict[str, Any]] = []
+    queues: set[str] = set()
+    for child in (yield Call("advance_children", {"ended": rows})):
+        id_, queue, when, open_, completed, failed, culprit, due, level, aging = child
+        verdict = judge(When(when), open_, completed, failed)
+        if verdict is Verdict.START:
+            later = due is not None and due > now
+            at = due if later else now
+            going.append(
+                {
+                    "id": id_,
+                    "state": JobState.SCHEDULED if later else JobState.READY,
+                    "position": position(at, level, aging),
+                    "due": due if later else None,
+                    "reason": "delay" if later else None,
+                }
+            )
+            queues.add(queue)
+        elif verdict is Verdict.UNMET:
+            reason = f"its condition {when} can no longer be met: {culprit} did not complete"
+            unmet.append({"id": id_, "culprit": culprit, "reason": reason})
+    if going:
+        yield Call("unblock", {"jobs": codec.rows(going)})
+        yield wake_queues(queues)
+    if not unmet:
+        return []
+    ended = yield Call("end_unmet", {"jobs": codec.rows(unmet), "now": now})
+    return [Ended.of(row, unfinished=True) for row in ended]
+
+
+def _count(counts: Mapping[str, Counter[str]], now: int) -> Steps[list[_Parent]]:
+    """Lower the flows' open counts; answers the flows that others come after and that have just ended."""
+    rows = [
+        {
+            "id": flow,
+            "completed": count[JobState.COMPLETED],
+            "failed": count[JobState.FAILED],
+            "cancelled": count[JobState.CANCELLED],
+        }
+        for flow, count in sorted(counts.items())
+    ]
+    flows = yield Call("flows_ended_jobs", {"flows": codec.rows(rows), "now": now})
+    return [
+        (id_, not failed and not cancelled)
+        for id_, finished_at, failed, cancelled, has_children in flows
+        if finished_at is not None and has_children
+    ]

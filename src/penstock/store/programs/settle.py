@@ -1,0 +1,126 @@
+"""Settle: the fenced, batched end of runs, and what follows from an ended job. Also the writes of a run on its way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from penstock import codec
+from penstock.domain.outcomes import ErrorRecord, Settlement
+from penstock.domain.states import JobState
+from penstock.store.program import Call, LaneKey, NeedLanes, Steps, program, wake_queues
+from penstock.store.programs.flow import Ended, after_end
+
+
+@dataclass(slots=True)
+class RunEnd:
+    """One run that ends: its job and claim, where the job belongs, and the settlement decided for it.
+
+    `started_at` (µs) is when the handler began, None if it never did.
+    """
+
+    job_id: str
+    claim_id: int
+    lane: LaneKey
+    settlement: Settlement
+    started_at: int | None = None
+
+
+@program
+def settle(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[dict[str, JobState]]:
+    """End a batch of runs; answers job id -> new state for those whose claim still held. The rest was refused."""
+    solo = yield from _solo_lanes(ends)
+    # In id order, so that two batches lock rows in the same order.
+    ordered = sorted(ends, key=lambda end: end.job_id)
+    rows = [_row(end, solo) for end in ordered]
+    results = [row for row in rows if "result" in row]
+    answer = yield Call("settle", {"rows": codec.rows(rows), "results": codec.rows(results), "now": now})
+    states = {row[0]: JobState(row[1]) for row in answer}
+    yield from _record_errors([end for end in ordered if end.job_id in states], now, worker)
+    unfinished = {end.job_id for end in ends if end.settlement.unfinished}
+    ended = [
+        Ended(id_, JobState(state), flow, children, key, ckey, unfinished=id_ in unfinished or _was_stopped(id_, state, ends))
+        for id_, state, flow, children, key, ckey in answer
+        if key is not None or ckey is not None or flow is not None or children or state != JobState.COMPLETED
+    ]
+    yield from after_end(ended, now)
+    ready = {end.lane.queue for end in ends if states.get(end.job_id) in (JobState.READY, JobState.SCHEDULED)}
+    if ready:
+        yield wake_queues(ready)
+    return states
+
+
+def _was_stopped(job_id: str, state: str, ends: Sequence[RunEnd]) -> bool:
+    """Whether the end was turned into `cancelled` by a request that came first."""
+    return state == JobState.CANCELLED and any(
+        end.job_id == job_id and end.settlement.state is not JobState.CANCELLED for end in ends
+    )
+
+
+def _solo_lanes(ends: Sequence[RunEnd]) -> Steps[dict[LaneKey, int]]:
+    keys = tuple({end.lane._replace(solo=True): None for end in ends if end.settlement.solo and not end.lane.solo})
+    if not keys:
+        return {}
+    lanes = yield NeedLanes(keys)
+    return {key: lane.id for key, lane in zip(keys, lanes, strict=True)}
+
+
+def _row(end: RunEnd, solo: dict[LaneKey, int]) -> dict[str, object]:
+    s = end.settlement
+    row: dict[str, object] = {"id": end.job_id, "claim": end.claim_id, "state": s.state, "attempt": s.attempt}
+    if s.losses:
+        row["losses"] = s.losses
+    if s.state is JobState.READY:
+        row["position"] = s.position
+    if s.due_at is not None:
+        row["due"] = s.due_at
+    if s.solo and not end.lane.solo:
+        row["lane"] = solo[end.lane._replace(solo=True)]
+    if end.started_at is not None:
+        row["started"] = end.started_at
+    if s.reason is not None:
+        row["reason"] = plain(s.reason, 2_000)
+    if s.result is not None:
+        # As a JSON string that holds JSON, so that both dialects store a bare string or boolean unchanged.
+        row["result"] = s.result.decode()
+    return row
+
+
+def _record_errors(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[None]:
+    rows = [
+        _error_row(end, end.settlement.error) for end in ends if end.settlement.error is not None
+    ]
+    if rows:
+        yield Call("insert_errors", {"errors": codec.rows(rows), "worker": worker, "now": now})
+
+
+def _error_row(end: RunEnd, error: ErrorRecord) -> dict[str, object]:
+    return {
+        "id": end.job_id,
+        "attempt": end.settlement.attempt,
+        "class": plain(error.error_class, 200),
+        "message": plain(error.message, 10_000),
+        "traceback": plain(error.traceback, 100_000),
+        "started": end.started_at,
+    }
+
+
+def plain(text: str, limit: int) -> str:
+    """Text as a database takes it: no NUL, no lone surrogates, at most `limit` characters (the end is kept)."""
+    text = text.replace("\x00", "�").encode("utf-8", "replace").decode()
+    return text if len(text) <= limit else "…" + text[1 - limit :]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Progress of a run: share from 0 to 1 or None, and a message or None."""
+
+    job_id: str
+    claim_id: int
+    share: float | None
+    message: str | None
+
+
+@program
+def write_progress(updates: Sequence[Progress], now: int) -> Steps[set[str]]:
+    """Write progress of several runs; answers the jobs whose claim still held."""
+    rows = [{"id": u.job_id, "claim": u.claim_id, "share": u.share, "message": u.message} for u in updates]
+    return {row[0] for row in (yield Call("write_progress", {"rows": codec.rows(rows), "now": now}, only=True))}

@@ -1,0 +1,143 @@
+"""Upkeep: schedules tick, ended jobs are pruned, expired keys fall free. Done by whichever worker leads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from penstock import codec
+from penstock.domain.queue import Retention
+from penstock.domain.schedule import Missed, Schedule
+from penstock.store.program import Call, LaneKey, Row, Steps, program
+from penstock.store.programs.enqueue import NewJob, enqueue
+
+_TICKS = UUID("6f1d2a52-9c39-4f0e-8a44-2f6d0b3a5c11")
+"""Namespace of the ids of scheduled jobs: one id per schedule and instant makes each tick a job exactly once."""
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A schedule that code declares: when, and the job each tick enqueues."""
+
+    name: str
+    when: Schedule
+    lane: LaneKey
+    level: int
+    max_attempts: int
+    data: bytes
+    options: Mapping[str, Any]
+
+
+@program
+def declare_schedules(declared: Sequence[Declared], now: int) -> Steps[None]:
+    """Take over the schedules of the code; others stay listed but no longer fire."""
+    for one in declared:
+        job = {"level": one.level, "attempts": one.max_attempts, "data": codec.raw(one.data), "options": one.options}
+        params = {
+            "name": one.name,
+            "cron": one.when.cron,
+            "every": None if one.when.every is None else one.when.every // _MICROSECOND,
+            "tz": one.when.tz,
+            "missed": one.when.missed,
+            "lane": codec.dumps(list(one.lane)),
+            "job": codec.dumps(job),
+            "next_at": one.when.next_after(now),
+        }
+        yield Call("put_schedule", params)
+    yield Call("undeclare_schedules", {"names": codec.ids([one.name for one in declared])})
+
+
+@program
+def tick(now: int) -> Steps[int | None]:
+    """Enqueue the ticks that are due; answers when the next one is (µs), None when none is."""
+    for row in (yield Call("due_schedules", {"now": now})):
+        ticks, next_at = _schedule(row).due(row[7], now)
+        yield from enqueue([_tick_job(row, at) for at in ticks], now)
+        yield Call("move_schedule", {"name": row[0], "next_at": next_at, "last_at": ticks[-1] if ticks else None})
+    upcoming = yield Call("next_tick")
+    return upcoming[0][0] if upcoming else None
+
+
+def _schedule(row: Row) -> Schedule:
+    every = None if row[2] is None else timedelta(microseconds=row[2])
+    return Schedule(cron=row[1], every=every, tz=row[3], missed=Missed(row[4]))
+
+
+def _tick_job(row: Row, at: int) -> NewJob:
+    name, lane, job = row[0], codec.loads(row[5]), codec.loads(row[6])
+    return NewJob(
+        id=str(uuid5(_TICKS, f"{name}@{at}")),
+        lane=LaneKey(*lane),
+        level=job["level"],
+        max_attempts=job["attempts"],
+        data=codec.dumps(job["data"]),
+        options=job["options"],
+        given_id=True,
+    )
+
+
+@program
+def pause_schedule(name: str, now: int) -> Steps[bool]:
+    """Let a schedule fire no more until it is resumed; False when there is none of that name."""
+    return bool((yield Call("pause_schedule", {"name": name, "now": now}, only=True)))
+
+
+@program
+def resume_schedule(name: str, now: int) -> Steps[bool]:
+    """Let a schedule fire again, from its next tick on; False when there is none of that name."""
+    rows = yield Call("get_schedule", {"name": name})
+    if not rows:
+        return False
+    yield Call("resume_schedule", {"name": name, "next_at": _schedule(rows[0]).next_after(now)})
+    return True
+
+
+_STATES = ("completed", "failed", "cancelled")
+
+
+@program
+def prune(now: int, limit: int = 1000) -> Steps[int]:
+    """Delete ended jobs past their queue's retention, expired keys and empty flows; answers how many jobs went.
+
+    Never a job that one after it, or its flow, still needs. Call again while it answers much.
+    """
+    gone = 0
+    for queue, stored in (yield Call("queues_with_ended")):
+        kept = codec.loads(stored) if stored else _DEFAULT
+        for state in _STATES:
+            # A job's own retention holds also where its queue keeps everything: then only such jobs are past it.
+            age = kept.get(f"{state}_age")
+            before = now - age if age is not None else -1
+            params = {"queue": queue, "state": state, "limit": limit}
+            gone += yield from _prune("prunable", params | {"before": before, "now": now})
+            count = kept.get(f"{state}_count")
+            if count is not None:
+                gone += yield from _prune("prunable_over_count", params | {"keep": count})
+        if kept.get("bytes") is not None:
+            gone += yield from _prune("prunable_over_bytes", {"queue": queue, "keep": kept["bytes"], "limit": limit})
+    yield Call("prune_keys", {"now": now})
+    yield Call("prune_flows", {"before": now - _FLOW_AGE})
+    return gone
+
+
+def _prune(statement: str, params: Mapping[str, Any]) -> Steps[int]:
+    ids = [row[0] for row in (yield Call(statement, params))]
+    return len((yield Call("prune", {"ids": codec.ids(ids)}))) if ids else 0
+
+
+def retention_json(retention: Retention) -> dict[str, int | None]:
+    """A queue's retention as stored: ages in µs, counts, bytes."""
+    ages = {"completed": retention.completed, "failed": retention.failed, "cancelled": retention.cancelled}
+    return {
+        **{f"{state}_age": None if age is None else age // _MICROSECOND for state, age in ages.items()},
+        "completed_count": retention.max_completed,
+        "failed_count": retention.max_failed,
+        "cancelled_count": retention.max_cancelled,
+        "bytes": retention.max_bytes,
+    }
+
+
+_DEFAULT = retention_json(Retention())
+_FLOW_AGE = timedelta(days=1) // _MICROSECOND

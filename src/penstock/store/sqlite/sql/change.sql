@@ -1,0 +1,118 @@
+-- name: lock_jobs
+SELECT id, state, worker_id, claim_id, cancel_requested_at FROM penstock_jobs
+WHERE id IN (SELECT value FROM json_each(:ids))
+ORDER BY id
+
+-- name: cancel_waiting
+UPDATE penstock_jobs SET
+    state = 'cancelled', finished_at = :now, due_at = NULL, reason = :reason, unmet_parent = NULL
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('blocked', 'scheduled', 'ready')
+RETURNING id, state, flow_id, has_children, unique_key, concurrency_key
+
+-- name: request_cancel
+-- A fact beside the state: from here on only the ending of that run is accepted.
+UPDATE penstock_jobs SET cancel_requested_at = :now, reason = :reason
+WHERE id IN (SELECT value FROM json_each(:ids))
+  AND state = 'running' AND cancel_requested_at IS NULL
+RETURNING id
+
+-- name: expired
+SELECT id FROM penstock_jobs
+WHERE deadline_at <= :now AND deadline_at IS NOT NULL AND finished_at IS NULL
+  AND state IN ('blocked', 'scheduled', 'ready')
+ORDER BY deadline_at LIMIT :limit
+
+-- name: expire_waiting
+UPDATE penstock_jobs SET state = 'failed', finished_at = :now, due_at = NULL, reason = 'its deadline passed while it waited'
+WHERE id IN (SELECT value FROM json_each(:ids))
+  AND state IN ('blocked', 'scheduled', 'ready') AND deadline_at <= :now
+RETURNING id, state, flow_id, has_children, unique_key, concurrency_key
+
+-- name: open_jobs_of_flow
+SELECT id FROM penstock_jobs WHERE flow_id = :flow_id AND finished_at IS NULL ORDER BY id
+
+-- name: waiting_job
+SELECT j.id, j.state, j.priority, j.due_at, j.position, j.created_at, l.queue, q.aging_step, j.reason
+FROM penstock_jobs j JOIN penstock_lanes l ON l.id = j.lane_id LEFT JOIN penstock_queues q ON q.name = l.queue
+WHERE j.id = :job_id
+
+-- name: move_waiting
+UPDATE penstock_jobs SET
+    state = :state, priority = :priority, position = :position, due_at = :due, reason = :reason
+WHERE id = :job_id AND state IN ('blocked', 'scheduled', 'ready')
+
+-- name: final_jobs_of_flow
+SELECT id, state, unmet_parent, when_parents, unique_key, reason FROM penstock_jobs
+WHERE flow_id = :flow_id AND finished_at IS NOT NULL ORDER BY id
+
+-- name: unmet_below
+-- The jobs that were cancelled because of this one, directly or through others.
+WITH RECURSIVE below AS (
+    SELECT id FROM penstock_jobs WHERE unmet_parent = :job_id AND state = 'cancelled'
+    UNION
+    SELECT j.id FROM penstock_jobs j JOIN below b ON j.unmet_parent = b.id WHERE j.state = 'cancelled'
+)
+SELECT id FROM below
+
+-- name: revivable
+SELECT j.id, j.state, j.when_parents, j.unique_key, j.flow_id, j.priority, l.queue, q.aging_step
+FROM penstock_jobs j JOIN penstock_lanes l ON l.id = j.lane_id LEFT JOIN penstock_queues q ON q.name = l.queue
+WHERE j.id IN (SELECT value FROM json_each(:ids)) AND j.finished_at IS NOT NULL
+ORDER BY j.id
+
+-- name: parents_of
+SELECT e.child_id, e.parent_id, j.state, f.open, f.total, f.failed, f.cancelled
+FROM penstock_edges e
+LEFT JOIN penstock_jobs j ON j.id = e.parent_id
+LEFT JOIN penstock_flows f ON f.id = e.parent_id
+WHERE e.child_id IN (SELECT value FROM json_each(:ids))
+
+-- name: revive
+UPDATE penstock_jobs AS j SET
+    state = r.state, position = r.position, attempt = 0, losses = 0, finished_at = NULL,
+    started_at = NULL, claimed_at = NULL, worker_id = NULL, cancel_requested_at = NULL, unmet_parent = NULL,
+    due_at = NULL, deadline_at = NULL, reason = NULL,
+    open_parents = r.open, completed_parents = r.completed, failed_parents = r.failed
+FROM (SELECT json_extract(value, '$.id') AS id,
+             json_extract(value, '$.state') AS state,
+             json_extract(value, '$.position') AS position,
+             json_extract(value, '$.open') AS open,
+             json_extract(value, '$.completed') AS completed,
+             json_extract(value, '$.failed') AS failed
+      FROM json_each(:jobs)) AS r
+WHERE j.id = r.id AND j.finished_at IS NOT NULL
+RETURNING id
+
+-- name: drop_results
+DELETE FROM penstock_results WHERE job_id IN (SELECT value FROM json_each(:ids))
+
+-- name: reopen_flows
+-- A new round: what was counted as ended is open again.
+UPDATE penstock_flows AS f SET
+    open = f.open + r.completed + r.failed + r.cancelled, completed = f.completed - r.completed,
+    failed = f.failed - r.failed, cancelled = f.cancelled - r.cancelled,
+    round = f.round + 1, finished_at = NULL
+FROM (SELECT json_extract(value, '$.id') AS id,
+             json_extract(value, '$.completed') AS completed,
+             json_extract(value, '$.failed') AS failed,
+             json_extract(value, '$.cancelled') AS cancelled
+      FROM json_each(:flows)) AS r
+WHERE f.id = r.id
+
+-- name: lock_flow
+SELECT id, finished_at FROM penstock_flows WHERE id = :flow_id
+
+-- name: pause_queue
+INSERT INTO penstock_queues (name, paused_at) VALUES (:queue, :now)
+ON CONFLICT (name) DO UPDATE SET paused_at = coalesce(penstock_queues.paused_at, excluded.paused_at)
+
+-- name: resume_queue
+UPDATE penstock_queues SET paused_at = NULL WHERE name = :queue AND paused_at IS NOT NULL RETURNING name
+
+-- name: put_queue
+INSERT INTO penstock_queues (name, rate_limit, rate_period, total_concurrency, aging_step, max_length, unknown_kinds, retention)
+VALUES (:queue, :rate_limit, :rate_period, :total_concurrency, :aging_step, :max_length, :unknown_kinds, :retention)
+ON CONFLICT (name) DO UPDATE SET
+    rate_limit = excluded.rate_limit, rate_period = excluded.rate_period,
+    total_concurrency = excluded.total_concurrency, aging_step = excluded.aging_step,
+    max_length = excluded.max_length, unknown_kinds = excluded.unknown_kinds, retention = excluded.retention

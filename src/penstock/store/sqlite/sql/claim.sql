@@ -1,0 +1,92 @@
+-- name: claim
+-- Each lane gives its first rows by index, a window shares the batch out over lanes (priority, then a turn for each
+-- tenant, then age). There is one writer, so nothing is locked, and deleted index entries are gone at once, so the
+-- position hint of PostgreSQL is not needed.
+UPDATE penstock_jobs SET
+    state = 'running', claim_id = :claim_id, worker_id = :worker_id, claimed_at = :now, started_at = NULL
+WHERE rowid IN (
+    SELECT place FROM (
+        SELECT j.rowid AS place, j.position,
+               CASE WHEN q.aging_step IS NULL THEN -j.priority ELSE 0 END AS band,
+               row_number() OVER (
+                   PARTITION BY l.tenant, CASE WHEN q.aging_step IS NULL THEN j.priority ELSE 0 END
+                   ORDER BY j.position) AS turn
+        FROM penstock_lanes l
+        LEFT JOIN penstock_queues q ON q.name = l.queue
+        CROSS JOIN penstock_jobs j
+        WHERE l.queue = :queue AND l.solo = :solo AND q.paused_at IS NULL
+          AND (:any_kind OR l.kind IN (SELECT value FROM json_each(:kinds)))
+          AND (l.seal_key IS NULL OR l.seal_key IN (SELECT value FROM json_each(:seal_keys)))
+          AND j.rowid IN (
+              SELECT k.rowid FROM penstock_jobs k
+              WHERE k.lane_id = l.id AND k.state = 'ready' ORDER BY k.position LIMIT :limit))
+    ORDER BY band, turn, position LIMIT :limit)
+;;
+SELECT j.id, j.lane_id, l.kind, l.tenant, j.position, j.priority, j.attempt, j.losses, j.max_attempts, j.created_at,
+       j.deadline_at, j.flow_id, j.concurrency_key, j.concurrency_limit, d.data, d.options
+FROM penstock_jobs j
+CROSS JOIN penstock_lanes l ON l.id = j.lane_id
+CROSS JOIN penstock_job_data d ON d.job_id = j.id
+WHERE j.state = 'running' AND j.worker_id = :worker_id AND j.claim_id = :claim_id
+
+-- name: fall_due
+UPDATE penstock_jobs SET
+    state = 'ready',
+    position = due_at - priority * coalesce(
+        (SELECT q.aging_step FROM penstock_lanes l JOIN penstock_queues q ON q.name = l.queue
+         WHERE l.id = penstock_jobs.lane_id), :strict_step),
+    due_at = NULL, reason = NULL
+WHERE rowid IN (
+    SELECT rowid FROM penstock_jobs WHERE state = 'scheduled' AND due_at <= :now ORDER BY due_at LIMIT :limit)
+RETURNING (SELECT queue FROM penstock_lanes WHERE id = lane_id)
+
+-- name: next_due
+SELECT due_at FROM penstock_jobs WHERE state = 'scheduled' AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
+
+-- name: solo_waiting
+SELECT 1 FROM penstock_lanes l CROSS JOIN penstock_jobs j ON j.lane_id = l.id AND j.state = 'ready'
+WHERE l.queue = :queue AND l.solo LIMIT 1
+
+-- name: lock_queue
+SELECT rate_starts, total_concurrency, rate_limit, rate_period FROM penstock_queues WHERE name = :queue
+
+-- name: spend_rate
+UPDATE penstock_queues SET rate_starts = :starts WHERE name = :queue
+
+-- name: running_in_queue
+SELECT count(*) FROM penstock_jobs j JOIN penstock_lanes l ON l.id = j.lane_id
+WHERE j.state = 'running' AND l.queue = :queue
+
+-- name: lock_concurrency_keys
+-- The one writer is the lock.
+SELECT value FROM json_each(:keys)
+
+-- name: running_by_key
+SELECT concurrency_key, count(*) FROM penstock_jobs
+WHERE concurrency_key IN (SELECT value FROM json_each(:keys)) AND state = 'running'
+GROUP BY concurrency_key
+
+-- name: park
+UPDATE penstock_jobs SET
+    state = 'scheduled', claim_id = NULL, worker_id = NULL, claimed_at = NULL, due_at = NULL, reason = 'concurrency'
+WHERE id IN (SELECT value FROM json_each(:ids)) AND claim_id = :claim_id
+
+-- name: unpark
+UPDATE penstock_jobs SET state = 'ready', reason = NULL
+WHERE id IN (
+    SELECT id FROM (
+        SELECT p.id, p.concurrency_limit,
+               row_number() OVER (PARTITION BY p.concurrency_key ORDER BY p.position) AS turn,
+               (SELECT count(*) FROM penstock_jobs r
+                WHERE r.concurrency_key = p.concurrency_key AND r.state = 'running') AS running
+        FROM json_each(:keys) k
+        CROSS JOIN penstock_jobs p ON p.rowid IN (
+            SELECT o.rowid FROM penstock_jobs o
+            WHERE o.concurrency_key = k.value AND o.state = 'scheduled' AND o.reason = 'concurrency'
+            ORDER BY o.position LIMIT 100))
+    WHERE running + turn <= concurrency_limit)
+RETURNING (SELECT queue FROM penstock_lanes WHERE id = lane_id)
+
+-- name: parked_keys
+SELECT DISTINCT concurrency_key FROM penstock_jobs
+WHERE concurrency_key IS NOT NULL AND state = 'scheduled' AND reason = 'concurrency' LIMIT 1000

@@ -1,0 +1,125 @@
+-- name: ensure_lanes
+INSERT INTO penstock_lanes (queue, kind, tenant, seal_key, solo)
+SELECT json_extract(value, '$.queue'), json_extract(value, '$.kind'), json_extract(value, '$.tenant'),
+       json_extract(value, '$.seal_key'), json_extract(value, '$.solo')
+FROM json_each(:lanes) WHERE true
+ON CONFLICT DO NOTHING
+;;
+SELECT l.queue, l.kind, l.tenant, l.seal_key, l.solo, l.id, q.aging_step, q.max_length
+FROM json_each(:lanes) a
+CROSS JOIN penstock_lanes l
+    ON l.queue = json_extract(a.value, '$.queue') AND l.kind = json_extract(a.value, '$.kind')
+   AND coalesce(l.tenant, '') = coalesce(json_extract(a.value, '$.tenant'), '')
+   AND coalesce(l.seal_key, '') = coalesce(json_extract(a.value, '$.seal_key'), '')
+   AND l.solo = json_extract(a.value, '$.solo')
+LEFT JOIN penstock_queues q ON q.name = l.queue
+
+-- name: insert_jobs
+-- The data first: a job that exists already has its data, and keeps it.
+INSERT INTO penstock_job_data (job_id, data, options)
+SELECT json_extract(value, '$.id'), json_extract(value, '$.data'), json_extract(value, '$.options')
+FROM json_each(:jobs) WHERE true
+ON CONFLICT (job_id) DO NOTHING
+;;
+INSERT INTO penstock_jobs (
+    id, lane_id, state, priority, max_attempts, position, created_at, due_at, deadline_at, finished_at,
+    open_parents, completed_parents, failed_parents, when_parents, has_children, flow_id, unmet_parent,
+    concurrency_limit, concurrency_key, unique_key, reason)
+SELECT
+    json_extract(value, '$.id'), json_extract(value, '$.lane'), json_extract(value, '$.state'),
+    coalesce(json_extract(value, '$.priority'), 0), json_extract(value, '$.attempts'),
+    json_extract(value, '$.position'), :now, json_extract(value, '$.due'), json_extract(value, '$.deadline'),
+    json_extract(value, '$.finished'), coalesce(json_extract(value, '$.open'), 0),
+    coalesce(json_extract(value, '$.completed'), 0), coalesce(json_extract(value, '$.failed'), 0),
+    json_extract(value, '$.condition'), coalesce(json_extract(value, '$.children'), 0),
+    json_extract(value, '$.flow'), json_extract(value, '$.unmet'), json_extract(value, '$.climit'),
+    json_extract(value, '$.ckey'), json_extract(value, '$.ukey'), json_extract(value, '$.reason')
+FROM json_each(:jobs) WHERE true
+ON CONFLICT (id) DO NOTHING
+RETURNING id
+
+-- name: insert_flows
+INSERT INTO penstock_flows (id, name, tenant, created_at)
+SELECT json_extract(value, '$.id'), json_extract(value, '$.name'), json_extract(value, '$.tenant'), :now
+FROM json_each(:flows) WHERE true
+ON CONFLICT (id) DO NOTHING
+
+-- name: insert_edges
+INSERT INTO penstock_edges (parent_id, child_id)
+SELECT json_extract(value, '$.parent'), json_extract(value, '$.child') FROM json_each(:edges) WHERE true
+ON CONFLICT DO NOTHING
+
+-- name: lock_parents
+-- The one writer is the lock.
+SELECT id, state, flow_id FROM penstock_jobs WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id
+
+-- name: lock_parent_flows
+SELECT id, open, total, failed, cancelled, finished_at FROM penstock_flows
+WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id
+
+-- name: mark_parents
+UPDATE penstock_jobs SET has_children = 1 WHERE id IN (SELECT value FROM json_each(:ids)) AND NOT has_children
+
+-- name: mark_parent_flows
+UPDATE penstock_flows SET has_children = 1 WHERE id IN (SELECT value FROM json_each(:ids)) AND NOT has_children
+
+-- name: add_to_flows
+UPDATE penstock_flows AS f SET
+    total = f.total + a.total, open = f.open + a.open, cancelled = f.cancelled + a.total - a.open
+FROM (SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.total') AS total,
+             json_extract(value, '$.open') AS open
+      FROM json_each(:flows)) AS a
+WHERE f.id = a.id AND f.finished_at IS NULL
+RETURNING id
+
+-- name: bound_wait
+-- Nothing to wait for: one writer at a time.
+SELECT '0', '0'
+
+-- name: unbound_wait
+SELECT :before
+
+-- name: take_unique
+INSERT INTO penstock_unique_keys AS u (key, job_id, scope, expires_at)
+SELECT json_extract(value, '$.key'), json_extract(value, '$.job'), json_extract(value, '$.scope'),
+       json_extract(value, '$.expires')
+FROM json_each(:keys) WHERE true
+ON CONFLICT (key) DO UPDATE
+    SET job_id = excluded.job_id, scope = excluded.scope, expires_at = excluded.expires_at
+    WHERE u.expires_at <= :now OR u.job_id = excluded.job_id
+RETURNING key
+
+-- name: read_unique
+SELECT key, job_id FROM penstock_unique_keys WHERE key IN (SELECT value FROM json_each(:keys))
+
+-- name: replace_waiting
+-- Debounce: the holder takes the new data and time, unless it already runs or has ended.
+UPDATE penstock_job_data AS d SET data = r.data
+FROM (SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.data') AS data FROM json_each(:jobs)) AS r
+WHERE d.job_id = r.id AND EXISTS (
+    SELECT 1 FROM penstock_jobs j
+    WHERE j.id = r.id AND j.state IN ('blocked', 'scheduled', 'ready')
+      AND (j.state <> 'scheduled' OR j.reason IS NOT 'concurrency'))
+;;
+UPDATE penstock_jobs AS j SET
+    priority = coalesce(r.priority, 0), position = r.position, due_at = r.due, reason = r.reason,
+    state = CASE WHEN j.state = 'blocked' THEN 'blocked' ELSE r.state END
+FROM (SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.priority') AS priority,
+             json_extract(value, '$.position') AS position, json_extract(value, '$.due') AS due,
+             json_extract(value, '$.reason') AS reason, json_extract(value, '$.state') AS state
+      FROM json_each(:jobs)) AS r
+WHERE j.id = r.id AND j.state IN ('blocked', 'scheduled', 'ready')
+  AND (j.state <> 'scheduled' OR j.reason IS NOT 'concurrency')
+RETURNING id
+
+-- name: queue_length
+SELECT count(*) FROM (
+    SELECT 1 FROM penstock_lanes l CROSS JOIN penstock_jobs j ON j.lane_id = l.id AND j.state = 'ready'
+    WHERE l.queue = :queue LIMIT :limit)
+
+-- name: hold_claim
+SELECT id FROM penstock_jobs
+WHERE id = :job_id AND claim_id = :claim_id AND state = 'running' AND (cancel_requested_at IS NULL OR :ending)
+
+-- name: job_state
+SELECT state, flow_id FROM penstock_jobs WHERE id = :job_id
