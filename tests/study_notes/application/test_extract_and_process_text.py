@@ -1,0 +1,148 @@
+"""From a file to its text, from a text to its lesson."""
+
+import json
+from typing import Any
+
+import pytest
+
+from systems.study_notes.application.ai_service import AiService
+from systems.study_notes.application.extract_pdf import ExtractPdf
+from systems.study_notes.application.process_source_text import ProcessSourceText
+from systems.study_notes.domain.errors import PermanentSourceError, StageError
+from systems.study_notes.domain.lifecycle import SourceStatus, SourceType, Stage
+from tests.study_notes.application.fakes import ScriptedModel, ScriptedReader, source_text, unavailable
+
+LESSON = {"title": "The model's", "structure": [{"contentType": "paragraph", "content": "x"}]}
+SCRIPTS = {"lesson_structure": json.dumps(LESSON), "tags": '{"tags": ["a", "b", "c"]}'}
+
+
+def names(events):
+    return [(event.name, event.stage, event.percent) for event in events]
+
+
+@pytest.fixture
+def model(world):
+    return ScriptedModel(world, dict(SCRIPTS))
+
+
+class German:
+    """Finds every text German, and keeps what it was asked about."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, text, /):
+        self.asked.append(text)
+        return "deu"
+
+
+@pytest.fixture
+def detector():
+    return German()
+
+
+@pytest.fixture
+def process(world, model, detector, clock):
+    return ProcessSourceText(world.reads, AiService(model), detector, clock)
+
+
+async def test_a_pdf_is_read_and_goes_on_to_analysis(world, clock):
+    source_id = world.put(type=SourceType.PDF, status=SourceStatus.PENDING, storage_path="p")
+    extract: Any = ExtractPdf(world.reads, ScriptedReader("Text\r\nof pages"), clock)
+    begun = await extract.begin(world, source_id)
+    assert names(begun.events) == [("source.stage_changed", Stage.PDF_DOWNLOADING, 0)]
+    stored = await extract.store(world, await extract.prepare(source_id))
+    assert names(stored.events) == [("source.stage_changed", Stage.ANALYZING_TEXT, 10)]
+    assert world.sources.texts[source_id] == stored.text == "Text\nof pages"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [(PermanentSourceError("encrypted"), "encrypted"), (" \n.", "no text layer")]
+)
+async def test_a_pdf_without_readable_text_fails_for_good(world, clock, text, reason):
+    source_id = world.put(type=SourceType.PDF, storage_path="p")
+    with pytest.raises(PermanentSourceError, match=reason):
+        await ExtractPdf(world.reads, ScriptedReader(text), clock).prepare(source_id)
+    without_file = world.put(type=SourceType.PDF)
+    with pytest.raises(PermanentSourceError, match="file is missing"):
+        await ExtractPdf(world.reads, ScriptedReader("x"), clock).prepare(without_file)
+
+
+async def test_a_text_becomes_lesson_title_tags_and_language(world, process, detector):
+    source_id = world.put(status=SourceStatus.PENDING)
+    world.sources.texts[source_id] = "Wasser " * 400
+    begun = await process.begin(world, source_id)
+    assert names(begun.events) == [("source.stage_changed", Stage.ANALYZING_TEXT, 10)]
+    analysed = await process.store(world, await process.prepare(source_id))
+    assert names(analysed.events) == [("source.stage_changed", Stage.PENDING_VISUAL_PROCESSING, 50)]
+    source = world.source(source_id)
+    assert (source.title, source.language_code) == ("The model's", "deu")
+    assert [len(text) for text in detector.asked] == [1_000]
+    assert source.metadata["tags"] == ["a", "b", "c"]
+    answerer = [{"provider": "google", "model": "g-1", "offline": False}]
+    assert source.metadata["models"] == {"lesson_structure": answerer, "tags": answerer}
+    assert world.sources.structures[source_id]["structure"] == [{"content_type": "paragraph", "content": "x"}]
+
+
+async def test_the_learners_title_and_language_stay(world, process, detector, model):
+    source_id = world.put(title="Mine", language_code="spa")
+    analysed = await process.prepare(source_id, "Agua")
+    await process.store(world, analysed)
+    assert (world.source(source_id).title, world.source(source_id).language_code) == ("Mine", "spa")
+    assert detector.asked == []
+    assert all("Language: spa" in request.prompt for request in model.requests)
+
+
+async def test_text_given_with_the_job_is_used_and_else_the_stored_one(world, process, model):
+    source_id = world.put()
+    world.sources.texts[source_id] = "stored"
+    await process.prepare(source_id, "given")
+    await process.prepare(source_id)
+    assert [source_text(request) for request in model.of("lesson_structure")] == ["given", "stored"]
+
+
+async def test_a_source_without_text_fails_for_good(world, process):
+    with pytest.raises(PermanentSourceError, match="no text"):
+        await process.prepare(world.put())
+
+
+async def test_model_trouble_leaves_everything_as_it_was(world, process, model):
+    model.scripts["tags"] = unavailable()
+    source_id = world.put(stage=Stage.ANALYZING_TEXT)
+    with pytest.raises(StageError):
+        await process.prepare(source_id, "text")
+    assert world.stands(source_id) == (SourceStatus.PROCESSING, Stage.ANALYZING_TEXT)
+    assert world.sources.structures == {}
+
+
+async def test_a_second_attempt_changes_no_stage_and_tells_none(world, process):
+    source_id = world.put(stage=Stage.ANALYZING_TEXT)
+    begun = await process.begin(world, source_id)
+    assert begun is not None
+    assert begun.events == ()
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        {"status": SourceStatus.CANCELLED, "stage": Stage.ANALYZING_TEXT},
+        {"status": SourceStatus.FAILED, "stage": Stage.ANALYZING_TEXT},
+        {"status": SourceStatus.COMPLETED},
+        {"stage": Stage.GENERATING_VISUALS},
+    ],
+)
+async def test_a_late_job_has_no_effect(world, process, late):
+    source_id = world.put(**late)
+    before = world.source(source_id)
+    analysed = await process.prepare(source_id, "text")
+    assert await process.begin(world, source_id) is None
+    assert await process.store(world, analysed) is None
+    assert world.source(source_id) == before
+    assert world.sources.structures == {}
+
+
+async def test_a_deleted_source_ends_its_jobs_quietly(world, process, clock):
+    extract = ExtractPdf(world.reads, ScriptedReader("x"), clock)
+    for use_case in (process, extract):
+        assert await use_case.begin(world, 99) is None
+        assert await use_case.prepare(99) is None
