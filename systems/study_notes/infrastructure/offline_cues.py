@@ -16,7 +16,7 @@ NOTE = re.compile(
     re.IGNORECASE,
 )
 EXAMPLE = _starts(
-    "for example|for instance|examples?|worked example|as an example|to illustrate|consider the case|suppose"
+    "for example|for instance|(?:an? )?(?:worked )?examples?|as an example|to illustrate|consider the case|suppose"
     "|por ejemplo|ejemplos?|par exemple|exemples?|zum beispiel|beispiele?|por exemplo|exemplos?"
     "|per esempio|ad esempio|esempio"
 )

@@ -18,10 +18,11 @@ from systems.study_notes.infrastructure.offline_note import NotePart, NoteText
 
 MAX_CARDS = 30
 _MIN_CARDS = 3
-_WORDS_PER_CARD = 70
+_WORDS_PER_CARD = 110
 _MIN_WORDS = 4
 _PHRASES = 60
 _HEADING_WORDS = 4
+_EARLY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Flashcard:
 
 
 def flashcards(note: NoteText) -> list[Flashcard]:
-    """Three to thirty cards, about one in 70 words, best sources first; no term and no sentence twice."""
+    """Three to thirty cards, about one in 110 words, best sources first; no term and no sentence twice."""
     sentences = note.sentences
     words = sum(len(sentence.split()) for sentence in sentences)
     wanted = min(MAX_CARDS, max(_MIN_CARDS, len(note.definitions), words // _WORDS_PER_CARD))
@@ -70,14 +71,14 @@ def _about_heading(part: NotePart, lexicon: Lexicon) -> Iterable[tuple[str, str,
 
 
 def _about_phrases(note: NoteText, sentences: Sequence[str]) -> Iterable[tuple[str, str, str]]:
-    """For each leading phrase its sentences, those first in which it comes early."""
+    """For each leading phrase its sentences, in which it comes early: those are about it."""
     scores = dict(zip(sentences, rank_sentences(sentences, note.lexicon), strict=True))
     ranked = rank_phrases(sentences, note.lexicon, boosts=note.stressed)
     phrases = [phrase for phrase in ranked if phrase.is_noun][:_PHRASES] or ranked
     keys = {sentence: [word_key(token.text) for token in tokens(sentence)] for sentence in sentences}
     for phrase in [*distinct_phrases(phrases, _PHRASES), *phrases]:
-        about = [sentence for sentence in sentences if phrase.key[0] in keys[sentence] and _is_full(sentence)]
-        about.sort(key=lambda sentence: -scores[sentence] / (1 + keys[sentence].index(phrase.key[0]) / 6))
+        about = [sentence for sentence in sentences if phrase.key[0] in keys[sentence][:_EARLY] and _is_full(sentence)]
+        about.sort(key=lambda sentence: -scores[sentence])
         yield from ((_capital(phrase.text), sentence, sentence) for sentence in about)
 
 

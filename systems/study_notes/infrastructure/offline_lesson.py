@@ -22,7 +22,7 @@ from penstock.ai.offline import (
     strong_terms,
 )
 from systems.study_notes.infrastructure.offline_blocks import LessonBlock, body_blocks, with_takeaway
-from systems.study_notes.infrastructure.offline_cues import NOTE, introduction_label
+from systems.study_notes.infrastructure.offline_cues import CONCLUSION, NOTE, introduction_label
 from systems.study_notes.infrastructure.offline_sections import leading_phrase, sections_by_topic
 from systems.study_notes.infrastructure.offline_visuals import choose_visuals, place_visual
 
@@ -62,7 +62,7 @@ def lesson_structure(text: str, language: str | None) -> dict[str, object]:
         structure.append(_top_block(section, blocks, lexicon))
     return {
         "title": title,
-        "summary": _lesson_summary(sentences, title, lexicon),
+        "summary": _lesson_summary(sections, title, lexicon),
         "structure": structure,
         "visual_opportunities": [visual.opportunity() for visual in visuals.values()],
     }
@@ -97,10 +97,13 @@ def _title(sections: Sequence[Section], sentences: Sequence[str], phrases: Seque
     return joined[:1].upper() + joined[1:]
 
 
-def _lesson_summary(sentences: Sequence[str], title: str, lexicon: Lexicon) -> str:
-    """The opening sentence, where it can stand alone, and the best of the others."""
+def _lesson_summary(sections: Sequence[Section], title: str, lexicon: Lexicon) -> str:
+    """The opening sentence, where it can stand alone, and the best of the conclusion, or else of all."""
+    prose = [_sentences(section) for section in sections]
+    sentences = [sentence for part in prose for sentence in part]
     lead = [text for text in sentences[:1] if text.endswith(".") and not leans_back(text, lexicon)]
-    rest = [text for text in sentences if text not in lead and text.rstrip(".") != title]
+    closing = prose[-1] if len(prose) > 1 and CONCLUSION.match(sections[-1].heading) else []
+    rest = [text for text in closing or sentences if text not in lead and text.rstrip(".") != title]
     return " ".join([*lead, *best_sentences(rest, lexicon, _SUMMARY_SENTENCES - len(lead), topic=title)])
 
 

@@ -126,8 +126,14 @@ def _is_labelled(sentence: str, note: NoteText) -> bool:
 
 
 def _gap(sentence: str, pool: Sequence[Term], asked: set[str]) -> Cloze | None:
-    """The gap at the best term of the sentence that was not asked for yet."""
-    present = set(phrase_key(sentence))
-    keys = ((term, phrase_key(term.text)) for term in pool)
-    terms = (term for term, key in keys if present.issuperset(key) and asked.isdisjoint(key))
-    return next((cloze for term in terms if (cloze := make_cloze(sentence, term, pool)) is not None), None)
+    """The gap at the best term of the sentence that was not asked for yet; never in the middle of a longer term."""
+    spoken = phrase_key(sentence)
+    present = set(spoken)
+    found = [(term, key) for term in pool if present.issuperset(key := phrase_key(term.text))]
+    longer = [key for _, key in found if len(key) > 1 and _holds(spoken, key)]
+    fit = (term for term, key in found if asked.isdisjoint(key) and not any(set(key) < set(other) for other in longer))
+    return next((cloze for term in fit if (cloze := make_cloze(sentence, term, pool)) is not None), None)
+
+
+def _holds(words: tuple[str, ...], part: tuple[str, ...]) -> bool:
+    return any(words[at : at + len(part)] == part for at in range(len(words) - len(part) + 1))

@@ -66,7 +66,8 @@ def _visual(number: int, section: Section, name: str, lexicon: Lexicon) -> Visua
     named = set(phrase_key(name))
     phrases = [phrase for phrase in rank_phrases(texts, lexicon) if phrase.is_noun and named.isdisjoint(phrase.key)]
     key_phrases = [phrase.text for phrase in distinct_phrases(phrases, _PHRASES)]
-    description = f"{name}: {', '.join(key_phrases)}" if key_phrases else name
+    listed = ", ".join(key_phrases)
+    description = f"{name} ({listed})" if listed and ":" in name else f"{name}: {listed}" if listed else name
     return Visual(
         placeholder_id=f"visual-{number}",
         concept=name,
