@@ -14,13 +14,14 @@ class JsonText(bytes):
 
 
 def dumps(value: Any) -> JsonText:
-    """Compact JSON. `Raw` values inside are taken over as they are."""
+    """Compact JSON. What `raw` gave is taken over as it is."""
     return JsonText(orjson.dumps(value))
 
 
 def loads(text: bytes | str) -> Any:
     """The value of JSON text."""
-    return orjson.loads(text)
+    # orjson takes bytes but none of its subclasses.
+    return orjson.loads(bytes(text) if isinstance(text, JsonText) else text)
 
 
 def raw(text: bytes) -> orjson.Fragment:

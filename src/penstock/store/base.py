@@ -33,9 +33,9 @@ class Store(ABC):
 
     @abstractmethod
     async def open(self) -> None:
-        """Connect and check the schema. Raises SchemaError when it is missing, older or not compatible.
+        """Connect and check the schema; the first use does it, if nobody has. Raises SchemaError when the schema is
 
-        SQLite migrates itself here.
+        missing, older or not compatible. SQLite migrates itself here.
         """
 
     @abstractmethod

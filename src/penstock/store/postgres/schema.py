@@ -12,7 +12,10 @@ OLDEST_SERVER = 13
 # Any fixed number serves; these are the letters "penstock".
 _LOCK_KEY = 0x70656E73746F636B
 _VERSION = Query(b"SELECT current_setting('server_version_num')::integer")
-_HAS_META = Query(b"SELECT to_regclass('penstock.meta') IS NOT NULL")
+# A query of the catalog and not `to_regclass`, whose cache may be older than the lock we have just waited for.
+_HAS_META = Query(
+    b"SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'penstock' AND tablename = 'meta')"
+)
 _READ_META = Query(b"SELECT key, value FROM penstock.meta")
 _BEGIN = (Query(b"BEGIN", prepare=False), Query(b"SELECT pg_advisory_xact_lock($1)", (_LOCK_KEY,)))
 _COMMIT = (Query(b"COMMIT", prepare=False),)

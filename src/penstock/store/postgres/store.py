@@ -72,29 +72,34 @@ class PostgresStore(Store):
         self._listen_address = parse(listen_url) if listen_url else self._address
         self._pool_size = pool_size
         self._auto_migrate = auto_migrate
-        self._steady = SteadyClock() if clock is None else None
-        self.clock: Clock = self._steady or clock or SteadyClock()
+        steady = SteadyClock()
+        self.clock: Clock = steady if clock is None else clock
+        self._steady = steady if clock is None else None
         self._statements = own_statements()
         self._migrations = migrations.load("penstock.store.postgres.migrations")
         self._lanes = LaneCache()
         self._mark = secrets.token_hex(4)
         self._checked = False
         self._opened: _Opened | None = None
+        self._opening = asyncio.Lock()
         self._blocking_pool = BlockingPool(self._address)
         self._blocking_runner = Runner(self._blocking_pool, self._statements, self._lanes)
         self._blocking_notifier = BlockingNotifier(lambda topics: self._notify(self._blocking_runner, topics))
 
     async def open(self) -> None:
         """Connect, check server, schema and clock. Raises StoreUnavailable, SchemaError, ConfigurationError."""
-        if self._opened is not None:
-            return
+        async with self._opening:
+            if self._opened is None:
+                self._opened = await self._connected()
+
+    async def _connected(self) -> _Opened:
         pool = AsyncPool(self._address, self._pool_size)
         with translated():
             async with connected(self._address) as wire:
                 await self._check(wire)
         await pool.open()
         runner = Runner(pool, self._statements, self._lanes)
-        self._opened = _Opened(
+        return _Opened(
             loop=asyncio.get_running_loop(),
             pool=pool,
             runner=runner,
@@ -127,7 +132,7 @@ class PostgresStore(Store):
 
     async def run(self, program: Program[R], *, durable: bool = True) -> R:
         """Run a program in one transaction; after a deadlock again, up to five times."""
-        opened = self._require()
+        opened = await self._ready()
         result, topics = await opened.runner.run(program, DURABLE if durable else HASTY)
         if topics:
             self._announce(opened, topics)
@@ -135,7 +140,7 @@ class PostgresStore(Store):
 
     async def read(self, program: Program[R]) -> R:
         """Run a program that only reads, on one snapshot."""
-        result, _ = await self._require().runner.run(program, SNAPSHOT)
+        result, _ = await (await self._ready()).runner.run(program, SNAPSHOT)
         return result
 
     async def run_on(self, connection: Any, program: Program[R]) -> R:
@@ -143,7 +148,7 @@ class PostgresStore(Store):
 
         When it raises, nothing of it stays in the transaction, which can go on.
         """
-        runner = self._require().runner
+        runner = (await self._ready()).runner
         with translated():
             wire = await borrow(connection)
         return await runner.run_inside(wire, program)
@@ -171,7 +176,7 @@ class PostgresStore(Store):
 
     async def measure_clock(self) -> None:
         """Set the clock by the database's; nothing happens with a clock that was given. Raises StoreUnavailable."""
-        await self._measure_over(self._require().pool)
+        await self._measure_over((await self._ready()).pool)
 
     def measure_clock_sync(self) -> None:
         """As `measure_clock`, blocking."""
@@ -202,6 +207,11 @@ class PostgresStore(Store):
                 async with connected_blocking(self._address) as wire:
                     await self._check(wire)
         return await self._blocking_runner.run(program, frame)
+
+    async def _ready(self) -> _Opened:
+        if self._opened is None:
+            await self.open()
+        return self._require()
 
     def _require(self) -> _Opened:
         if self._opened is None:
