@@ -1,6 +1,8 @@
 """Penstock: the durable job engine that knows what a model call costs and what the provider will allow."""
 
-from penstock.app import Penstock
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from penstock.context import Job
 from penstock.domain.events import Event
 from penstock.domain.flows import When
@@ -33,9 +35,12 @@ from penstock.errors import (
     UniqueKeyTaken,
 )
 from penstock.flows import FlowRef, FlowView
-from penstock.operations import JobView, Update
-from penstock.producer import JobHandle, JobTransaction, Transaction
-# worker
+
+if TYPE_CHECKING:
+    from penstock.app import Penstock
+    from penstock.operations import JobView, Update
+    from penstock.producer import JobHandle, JobTransaction, Transaction
+    from penstock.worker import Worker
 
 __all__ = [
     "Cancel",
@@ -76,8 +81,8 @@ __all__ = [
     "Retry",
     "Schedule",
     "SchemaError",
-    "Secret",
     "SealingError",
+    "Secret",
     "Snooze",
     "StoreUnavailable",
     "Transaction",
@@ -85,5 +90,26 @@ __all__ = [
     "UniqueKeyTaken",
     "Update",
     "When",
-
+    "Worker",
 ]
+
+_LATER = {
+    "JobHandle": "penstock.producer",
+    "JobTransaction": "penstock.producer",
+    "JobView": "penstock.operations",
+    "Penstock": "penstock.app",
+    "Transaction": "penstock.producer",
+    "Update": "penstock.operations",
+    "Worker": "penstock.worker",
+}
+"""Names that load the engine; a module that only declares `JobData` does not pay for them (PEP 562)."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'penstock' has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -8,26 +8,25 @@ from penstock.config import load_settings
 from penstock.domain.events import Event
 from penstock.domain.job import JobData
 from penstock.domain.schedule import Schedule
-from penstock.domain.states import JobStatus
+from penstock.domain.states import JobState, JobStatus, status_of
 from penstock.errors import ConfigurationError, NotFound
 from penstock.events import EventLog
 from penstock.flows import FlowRef
 from penstock.operations import FlowOperations, JobOperations, JobView, QueueOperations, Update, watch_job
-from penstock.operations.jobs import result_value
+from penstock.operations.jobs import known_id, result_value
 from penstock.producer import JobHandle, Producer, SyncTransaction, Transaction
 from penstock.sealing import Keyring
 from penstock.store.base import Store
 from penstock.store.programs.cancel import CancelReport
 from penstock.store.programs.read import job_outcome
 from penstock.store.programs.upkeep import Declared
-from penstock.domain.states import JobState, status_of
 
 
 class Penstock:
     """The engine over one database: `sqlite:///file.db` or `postgresql://…`.
 
-    Options are those of `penstock.config.Settings`; what is not given comes from the environment (`PENSTOCK_…`). It opens
-    itself at first use; `async with` or `close()` ends it. Two engines in one process do not know each other.
+    Options are those of `penstock.config.Settings`; what is not given comes from the environment (`PENSTOCK_…`). It
+    opens itself at first use; `async with` or `close()` ends it. Two engines in one process do not know each other.
     """
 
     def __init__(self, url: str | None = None, *, store: Store | None = None, **settings: Any) -> None:
@@ -89,7 +88,7 @@ class Penstock:
 
     def watch(self, job_id: str) -> AsyncIterator[Update]:
         """The job's state and progress now and after each change, until it has ended."""
-        return watch_job(self.store, job_id)
+        return watch_job(self.store, known_id("job", job_id))
 
     async def cancel(self, job_id: str, *, reason: str = "cancelled by a person") -> CancelReport:
         """Cancel a job: a waiting one never runs, a running one is told to stop. Raises NotFound."""
@@ -110,7 +109,9 @@ class Penstock:
         """
         refused = {"delay", "run_at", "unique", "id", "after", "flow", "deadline", "when"} & options.keys()
         if refused:
-            raise ConfigurationError(f"schedule {name!r}: option {sorted(refused)[0]!r} makes no sense for a recurring job")
+            raise ConfigurationError(
+                f"schedule {name!r}: option {sorted(refused)[0]!r} makes no sense for a recurring job"
+            )
         if name in self.schedules:
             raise ConfigurationError(f"schedule {name!r} is declared twice")
         job = self.producer.builder.job(data, options, 0)
@@ -139,14 +140,14 @@ class SyncPenstock:
 
     def status(self, job_id: str) -> JobStatus:
         """The status now. Raises NotFound."""
-        outcome = self._engine.store.read_sync(job_outcome(job_id))
+        outcome = self._engine.store.read_sync(job_outcome(known_id("job", job_id)))
         if outcome is None:
             raise NotFound(f"no job {job_id}")
         return status_of(JobState(outcome.state))
 
     def result(self, job_id: str) -> Any:
         """The result of an ended job. Raises JobFailed, JobCancelled, NotFound; Conflict while it has not ended."""
-        outcome = self._engine.store.read_sync(job_outcome(job_id))
+        outcome = self._engine.store.read_sync(job_outcome(known_id("job", job_id)))
         if outcome is None:
             raise NotFound(f"no job {job_id}")
         return result_value(job_id, outcome)
@@ -165,6 +166,10 @@ def open_store(url: str) -> Store:
         try:
             from penstock.store.postgres import PostgresStore  # noqa: PLC0415
         except ImportError as error:
-            raise ConfigurationError(f"PostgreSQL needs its driver ({error.name}): pip install 'penstock[postgres]'") from None
+            raise ConfigurationError(
+                f"PostgreSQL needs its driver ({error.name}): pip install 'penstock[postgres]'"
+            ) from None
         return PostgresStore(url)
-    raise ConfigurationError(f"database url must begin with sqlite:/// or postgresql://, not {url.partition('://')[0]!r}")
+    raise ConfigurationError(
+        f"database url must begin with sqlite:/// or postgresql://, not {url.partition('://')[0]!r}"
+    )

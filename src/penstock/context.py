@@ -43,7 +43,9 @@ class RunPort(Protocol):
 
     def progress(self, job: "Job[Any]", share: float | None, message: str | None) -> None: ...
 
-    async def enqueue_many(self, job: "Job[Any]", data: Sequence[JobData], options: dict[str, Any]) -> Sequence[Any]: ...
+    async def enqueue_many(
+        self, job: "Job[Any]", data: Sequence[JobData], options: dict[str, Any]
+    ) -> Sequence[Any]: ...
 
     async def publish(self, job: "Job[Any]", events: Sequence[tuple[Event, str | None]]) -> None: ...
 
@@ -115,7 +117,7 @@ class Job(Generic[T]):
         self._run.progress(self, share, message)
 
     async def enqueue(self, data: JobData, **options: Any) -> Any:
-        """Enqueue on behalf of this run (in its flow, unless told otherwise); answers a `JobHandle`. Options as `Penstock.enqueue`."""
+        """Enqueue on behalf of this run, in its flow unless told otherwise; options and answer as `Penstock.enqueue`."""
         return (await self._run.enqueue_many(self, [data], options))[0]
 
     async def enqueue_many(self, data: Sequence[JobData], **options: Any) -> Sequence[Any]:
@@ -127,15 +129,15 @@ class Job(Generic[T]):
         await self._run.publish(self, [(event, subject)])
 
     def transaction(self, on: Any = None) -> Any:
-        """`async with job.transaction(on=session) as tx: … tx.complete(result)`: rows, completion and enqueues in one commit.
+        """`async with job.transaction(on=session) as tx: …`: rows, the end of the job and enqueues in one commit.
 
-        It ends the job: call `tx.complete(result)` or `tx.fail(error)` inside. Raises ClaimLost, rolling everything back,
-        when this run no longer holds its job.
+        Call `tx.complete(result)` or `tx.fail(error)` inside. Raises ClaimLost, rolling everything back, when this run
+        no longer holds its job.
         """
         return self._run.transaction(self, on)
 
     async def parent_results(self) -> dict[str, Any]:
-        """The results of the jobs this one comes after: job id -> result (None where it has none or did not complete)."""
+        """The results of the jobs this one comes after, by id: None where one has none or did not complete."""
         return await self._run.parent_results(self)
 
     def remaining(self, now: datetime) -> timedelta | None:

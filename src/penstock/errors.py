@@ -50,7 +50,9 @@ class QueueFull(InvalidJob):
     """The queue has reached its `max_length`."""
 
     def __init__(self, queue: str, length: int, limit: int) -> None:
-        super().__init__(f"queue {queue!r} holds {length:,} ready jobs, its max_length is {limit:,}; nothing was enqueued")
+        super().__init__(
+            f"queue {queue!r} holds {length:,} ready jobs, its max_length is {limit:,}; nothing was enqueued"
+        )
         self.queue = queue
 
 

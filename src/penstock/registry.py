@@ -62,7 +62,9 @@ def _entry(handler: object) -> HandlerEntry:
     call = getattr(handler, "process_job", handler)
     name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
     if inspect.isclass(handler):
-        raise ConfigurationError(f"{name} is a class; give an instance, so that its dependencies come through its constructor")
+        raise ConfigurationError(
+            f"{name} is a class; give an instance, so that its dependencies come through its constructor"
+        )
     if not callable(call):
         raise ConfigurationError(f"{name} has no process_job(job) and is not a function")
     hints = _hints(call)
@@ -80,7 +82,9 @@ def _hints(call: Call) -> Mapping[str, Any]:
     try:
         return get_type_hints(call)
     except (NameError, TypeError) as error:
-        raise ConfigurationError(f"the annotations of {getattr(call, '__qualname__', call)!r} cannot be read: {error}") from None
+        raise ConfigurationError(
+            f"the annotations of {getattr(call, '__qualname__', call)!r} cannot be read: {error}"
+        ) from None
 
 
 def _annotated_data(call: Call, hints: Mapping[str, Any]) -> Any:

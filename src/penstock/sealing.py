@@ -46,7 +46,7 @@ class Keyring:
         return f"{key_id}.{base64.urlsafe_b64encode(sealed).decode()}"
 
     def open(self, sealed: str, job_id: str, field: str) -> str:
-        """The value of a sealed text. Raises SealingError for an unknown key, or one sealed for another job or field."""
+        """The value of a sealed text. Raises SealingError for an unknown key, another job or another field."""
         key_id, _, encoded = sealed.partition(".")
         key = self._keys.get(key_id)
         if key is None:

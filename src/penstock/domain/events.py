@@ -27,7 +27,7 @@ class Event(BaseModel):
         if stream is not None:
             cls.event_stream = stream
         if not cls.event_type:
-            raise ConfigurationError(f"event {cls.__name__} needs a type: class {cls.__name__}(Event, type=\"…\")")
+            raise ConfigurationError(f'event {cls.__name__} needs a type: class {cls.__name__}(Event, type="…")')
 
     @classmethod
     def from_data(cls, data: bytes | str) -> Self:

@@ -61,7 +61,9 @@ _OPTIONS = frozenset(
 def _kind_spec(class_name: str, options: Mapping[str, Any]) -> KindSpec:
     unknown = options.keys() - _OPTIONS
     if unknown:
-        raise ConfigurationError(f"{class_name}: unknown option {sorted(unknown)[0]!r}; known: {', '.join(sorted(_OPTIONS))}")
+        raise ConfigurationError(
+            f"{class_name}: unknown option {sorted(unknown)[0]!r}; known: {', '.join(sorted(_OPTIONS))}"
+        )
     attempts = options.get("max_attempts", DEFAULT_MAX_ATTEMPTS)
     if not isinstance(attempts, int) or not 1 <= attempts <= 10_000:
         raise ConfigurationError(f"{class_name}: max_attempts must be an integer from 1 to 10000, not {attempts!r}")

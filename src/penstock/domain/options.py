@@ -14,6 +14,9 @@ from penstock.domain.unique import Unique
 from penstock.errors import InvalidJob
 
 _MICROSECOND = timedelta(microseconds=1)
+_LONGEST = timedelta(days=36_500)
+"""A century: longer delays and periods are mistakes, and would not fit the columns."""
+MAX_CONCURRENCY = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -54,15 +57,13 @@ class EnqueueOptions:
             return micros("run_at", self.run_at)
         if self.delay is None:
             return None
-        delay = self.delay if isinstance(self.delay, timedelta) else timedelta(seconds=self.delay)
-        if delay < timedelta(0):
-            raise InvalidJob(f"delay must not be negative, not {self.delay!r}")
-        return now + delay // _MICROSECOND if delay else None
+        delay = _span("delay", self.delay)
+        return now + delay if delay else None
 
     def deadline_at(self, now: int) -> int | None:
         """The deadline in µs."""
         if isinstance(self.deadline, timedelta):
-            return now + self.deadline // _MICROSECOND
+            return now + _span("deadline", self.deadline)
         return None if self.deadline is None else micros("deadline", self.deadline)
 
     def level(self, spec: KindSpec) -> int:
@@ -87,9 +88,9 @@ class EnqueueOptions:
         if retry != DEFAULT_RETRY:
             out["retry"] = dump_policy(retry)
         if self.tags or spec.tags:
-            out["tags"] = sorted({*spec.tags, *self.tags})
+            out["tags"] = sorted({*spec.tags, *(checked_name("tag", tag) for tag in self.tags)})
         if self.retention is not None:
-            out["retention"] = self.retention // _MICROSECOND
+            out["retention"] = _span("retention", self.retention)
         if spec.ended_by is not None:
             end = spec.ended_by.job_kind
             out["ended_by"] = {"kind": end.kind, "queue": end.queue, "level": end.level, "attempts": end.max_attempts}
@@ -97,21 +98,42 @@ class EnqueueOptions:
 
     def checked_id(self) -> str | None:
         """The caller-given id in canonical form."""
-        if self.id is None or isinstance(self.id, UUID):
-            return None if self.id is None else str(self.id)
-        try:
-            return str(UUID(self.id))
-        except (ValueError, AttributeError, TypeError):
-            raise InvalidJob(f"id must be a UUID, not {self.id!r}; for a business key use unique=") from None
+        if self.id is None:
+            return None
+        known = canonical_id(self.id)
+        if known is None:
+            raise InvalidJob(f"id must be a UUID, not {self.id!r}; for a business key use unique=")
+        return known
 
     def checked_keys(self) -> Mapping[str, str | None]:
         """Tenant and concurrency key, checked."""
-        if self.concurrency_limit < 1:
-            raise InvalidJob(f"concurrency_limit must be at least 1, not {self.concurrency_limit!r}")
+        if not 1 <= self.concurrency_limit <= MAX_CONCURRENCY:
+            raise InvalidJob(f"concurrency_limit must be from 1 to {MAX_CONCURRENCY}, not {self.concurrency_limit!r}")
         return {
             "tenant": None if self.tenant is None else checked_name("tenant", self.tenant),
-            "concurrency_key": None if self.concurrency_key is None else checked_name("concurrency_key", self.concurrency_key),
+            "concurrency_key": None
+            if self.concurrency_key is None
+            else checked_name("concurrency_key", self.concurrency_key),
         }
+
+
+def canonical_id(given: object) -> str | None:
+    """A UUID, or its text in any of the usual forms, in the one form ids are stored in; None for anything else."""
+    try:
+        return str(given if isinstance(given, UUID) else UUID(given if isinstance(given, str) else ""))
+    except ValueError:
+        return None
+
+
+def _span(what: str, given: timedelta | float) -> int:
+    """A duration (timedelta or seconds) in µs. Raises InvalidJob for a negative one and for more than a century."""
+    try:
+        span = given if isinstance(given, timedelta) else timedelta(seconds=given)
+    except (OverflowError, ValueError, TypeError):
+        span = None
+    if span is None or not timedelta(0) <= span <= _LONGEST:
+        raise InvalidJob(f"{what} must be a timedelta or seconds from 0 to {_LONGEST.days} days, not {given!r}")
+    return span // _MICROSECOND
 
 
 def micros(what: str, moment: datetime) -> int:

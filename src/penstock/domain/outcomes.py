@@ -131,18 +131,21 @@ def decide(outcome: Outcome, run: RunFacts, now: int, rng: random.Random) -> Set
         case Released(reason):
             # It keeps its place: giving back is the worker's business, not the job's.
             return Settlement(Way.RELEASE, JobState.READY, attempt, losses, position=run.position, reason=reason)
-        case Failed(error, permanent, after_s, by_handler):
-            if permanent or attempt + 1 >= run.max_attempts:
-                return _fail(error, attempt + 1, losses, unfinished=not by_handler)
-            return _again(error, run, attempt + 1, losses, after_s, now, rng)
+        case Failed():
+            return _failed(outcome, run, now, rng)
         case TimedOut(timeout_s):
             error = ErrorRecord("TimeoutError", f"stopped after its timeout of {timeout_s:g} s")
-            if attempt + 1 >= run.max_attempts:
-                return _fail(error, attempt + 1, losses, unfinished=True)
-            return _again(error, run, attempt + 1, losses, None, now, rng)
+            return _failed(Failed(error, by_handler=False), run, now, rng)
         case Lost(worker, started):
             return _lost(worker, started, run, now, rng)
     assert_never(outcome)
+
+
+def _failed(outcome: Failed, run: RunFacts, now: int, rng: random.Random) -> Settlement:
+    attempt = run.attempts_before + 1
+    if outcome.permanent or attempt >= run.max_attempts:
+        return _fail(outcome.error, attempt, run.losses_before, unfinished=not outcome.by_handler)
+    return _again(outcome.error, run, attempt, run.losses_before, outcome.after_s, now, rng)
 
 
 def _fail(error: ErrorRecord, attempt: int, losses: int, *, unfinished: bool) -> Settlement:
@@ -177,5 +180,12 @@ def _lost(worker: str, started: bool, run: RunFacts, now: int, rng: random.Rando
     if started:
         return _again(error, run, attempt, losses, None, now, rng)
     return Settlement(
-        Way.RETRY_NOW, JobState.READY, attempt, losses, run.position, reason="lost", error=error, solo=losses >= SOLO_AFTER
+        Way.RETRY_NOW,
+        JobState.READY,
+        attempt,
+        losses,
+        run.position,
+        reason="lost",
+        error=error,
+        solo=losses >= SOLO_AFTER,
     )

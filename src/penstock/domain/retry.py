@@ -61,7 +61,7 @@ class Delays:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The kind's own function of that name (`retries={"name": fn}` on the kind): `fn(attempt, error_class) -> seconds`."""
+    """The kind's own function of that name, `fn(attempt, error_class) -> seconds` (class option `retries={"name": fn}`)."""
 
     name: str
 
@@ -103,7 +103,7 @@ def load_policy(stored: Mapping[str, Any] | None) -> RetryPolicy:
 def next_delay(
     policy: RetryPolicy, attempt: int, error_class: str, rng: random.Random, own: Mapping[str, OwnDelay] | None = None
 ) -> float:
-    """Seconds to wait after counted attempt `attempt` failed with `error_class`. `own` holds the kind's named functions.
+    """Seconds to wait after counted attempt `attempt` failed. `own` holds the kind's named functions.
 
     A named policy this process does not know falls back to the default, so that a leader that lacks the kind can
     still reschedule its lost jobs.

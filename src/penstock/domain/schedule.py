@@ -19,6 +19,9 @@ class Missed(StrEnum):
     SKIP = "skip"
 
 
+_JUST_NOW_US = 60_000_000
+"""A tick this old or younger counts as not missed."""
+_FIRST_LOOK_BACK_US = 300_000_000
 MAX_CATCH_UP = 1_000
 """Ticks enqueued at most for one schedule in one round under `Missed.ALL`; the next round goes on."""
 
@@ -63,19 +66,35 @@ class Schedule:
             return None
         return micros("tick", tick.astimezone(UTC))
 
+    def last_until(self, time: int) -> int:
+        """The last tick at or before `time` (µs), given that there is one."""
+        if self.every is not None:
+            step = self.every // timedelta(microseconds=1)
+            return time // step * step
+        assert self.cron is not None  # noqa: S101 - __post_init__ has seen to it
+        # Look back over a growing span, and walk forward in it: the rules of daylight saving then hold as they do for
+        # next_after.
+        back = _FIRST_LOOK_BACK_US
+        while True:
+            found, tick = None, self.next_after(time - back)
+            while tick is not None and tick <= time:
+                found, tick = tick, self.next_after(tick)
+            if found is not None:
+                return found
+            back *= 8
+
     def due(self, next_at: int, now: int) -> tuple[list[int], int | None]:
         """The ticks to enqueue now, given that `next_at` was the next one, and the next one after them."""
-        ticks: list[int] = []
-        tick: int | None = next_at
-        while tick is not None and tick <= now and len(ticks) < MAX_CATCH_UP:
-            ticks.append(tick)
-            tick = self.next_after(tick)
-        if len(ticks) == MAX_CATCH_UP and self.missed is not Missed.ALL:
-            # Far behind: jump instead of walking every tick of a year.
-            ticks, tick = [ticks[-1]], self.next_after(now)
-        if self.missed is Missed.LATEST:
-            ticks = ticks[-1:]
-        elif self.missed is Missed.SKIP:
-            # Only a tick that is due just now counts as not missed.
-            ticks = [t for t in ticks[-1:] if now - t <= 60_000_000]
-        return ticks, tick
+        if next_at > now:
+            return [], next_at
+        if self.missed is Missed.ALL:
+            ticks: list[int] = []
+            tick: int | None = next_at
+            while tick is not None and tick <= now and len(ticks) < MAX_CATCH_UP:
+                ticks.append(tick)
+                tick = self.next_after(tick)
+            return ticks, tick
+        # Found from now backwards, since there may be a year of them.
+        latest = max(next_at, self.last_until(now))
+        late = self.missed is Missed.SKIP and now - latest > _JUST_NOW_US
+        return [] if late else [latest], self.next_after(now)

@@ -56,3 +56,10 @@ REVEAL = {"penstock": "seal"}
 """The serialisation context under which a secret's value is handed to the sealer (and to nobody else)."""
 SEALED = "penstock:secret"
 """The key that marks a secret in JSON on its way to and from the sealer."""
+
+
+def masked(value: Any) -> Any:
+    """Stored data (plain JSON values) with a mask in place of every sealed secret."""
+    if isinstance(value, dict):
+        return MASK if value.keys() == {SEALED} else {key: masked(item) for key, item in value.items()}
+    return [masked(item) for item in value] if isinstance(value, list) else value

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 
-class Signal(Exception):  # noqa: N818 - these are words a handler says, not errors
+class Signal(Exception):
     """Base of the four signals."""
 
 

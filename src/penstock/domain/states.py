@@ -41,7 +41,6 @@ class Way(StrEnum):
     ENQUEUE_BLOCKED = "enqueue_blocked"
     ENQUEUE_SCHEDULED = "enqueue_scheduled"
     ENQUEUE_READY = "enqueue_ready"
-    ENQUEUE_UNMET = "enqueue_unmet"
     UNBLOCK = "unblock"
     UNBLOCK_LATER = "unblock_later"
     UNMET = "unmet"
@@ -82,10 +81,9 @@ _B, _S, _R, _X = JobState.BLOCKED, JobState.SCHEDULED, JobState.READY, JobState.
 _OK, _BAD, _OFF = JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED
 
 TRANSITIONS: tuple[Transition, ...] = tuple(
-    _ways(Way.ENQUEUE_BLOCKED, (None,), _B, "programs.enqueue", "a job it comes after has not ended")
+    _ways(Way.ENQUEUE_BLOCKED, (None,), _B, "programs.enqueue", "it comes after others, and may not start yet")
     + _ways(Way.ENQUEUE_SCHEDULED, (None,), _S, "programs.enqueue", "its time has not come")
     + _ways(Way.ENQUEUE_READY, (None,), _R, "programs.enqueue", "nothing to wait for")
-    + _ways(Way.ENQUEUE_UNMET, (None,), _OFF, "programs.enqueue", "its condition can already not be met")
     + _ways(Way.UNBLOCK, (_B,), _R, "programs.flow", "the last job it waited for ended and its condition holds")
     + _ways(Way.UNBLOCK_LATER, (_B,), _S, "programs.flow", "its condition holds, its time has not come")
     + _ways(Way.UNMET, (_B,), _OFF, "programs.flow", "its condition can no longer be met")

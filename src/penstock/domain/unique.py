@@ -31,8 +31,8 @@ class Unique:
     replace: bool = False
 
     def __post_init__(self) -> None:
-        if not self.key or len(self.key) > MAX_KEY:
-            raise InvalidJob(f"unique key must have 1 to {MAX_KEY} characters")
+        if not self.key or len(self.key) > MAX_KEY or not self.key.isprintable():
+            raise InvalidJob(f"unique key must have 1 to {MAX_KEY} printable characters, not {self.key[:80]!r}")
         if self.period is not None and (self.forever or self.period <= timedelta(0)):
             raise InvalidJob("unique: give either a positive period or forever=True")
 

@@ -1,10 +1,11 @@
 """Reading the log."""
 
 import asyncio
+import builtins
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from penstock import codec
 from penstock.domain.events import Event
@@ -12,6 +13,8 @@ from penstock.domain.options import moment_of
 from penstock.store.base import Store, Topics
 from penstock.store.program import Topic
 from penstock.store.programs.events import StoredEvent, log_head, number_events, read_events
+
+E = TypeVar("E", bound=Event)
 
 _POLL_S = 1.0
 _BATCH = 500
@@ -35,9 +38,9 @@ class LoggedEvent:
             stored.position, stored.stream, stored.type, stored.subject, codec.loads(stored.data), moment_of(stored.at)
         )
 
-    def as_event(self, event_type: type[Event]) -> Event:
+    def read_as(self, kind: "builtins.type[E]") -> E:
         """The typed event. Raises pydantic.ValidationError when the stored fields do not fit."""
-        return event_type.model_validate(self.data)
+        return kind.model_validate(self.data)
 
 
 class EventLog:

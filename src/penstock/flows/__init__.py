@@ -1,4 +1,4 @@
-"""Flows: jobs tied by `after=`. Declaring one is `Transaction.flow` (or `Penstock.flow`); here is what a flow is to a reader."""
+"""Flows: jobs tied by `after=`. `Transaction.flow` declares one; here is what it is to a reader."""
 
 from penstock.flows.view import FlowJob, FlowRef, FlowView, flow_edges, flow_jobs, flow_view
 

@@ -16,8 +16,8 @@ __all__ = [
     "QueueView",
     "ScheduleView",
     "Update",
-    "WorkerView",
     "Why",
+    "WorkerView",
     "watch_job",
     "why",
 ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from penstock.errors import NotFound
 from penstock.flows import FlowJob, FlowView, flow_edges, flow_jobs, flow_view
-from penstock.operations.jobs import resolve
+from penstock.operations.jobs import known_id, resolve
 from penstock.store.base import Store
 from penstock.store.programs.cancel import CancelReport, cancel_flow
 from penstock.store.programs.read import rows_of
@@ -24,7 +24,7 @@ class FlowOperations:
 
     async def get(self, flow_id: str) -> FlowView:
         """One flow. Raises NotFound."""
-        found = await self._store.read(flow_view(flow_id))
+        found = await self._store.read(flow_view(known_id("flow", flow_id)))
         if found is None:
             raise NotFound(f"no flow {flow_id}")
         return found
@@ -34,7 +34,7 @@ class FlowOperations:
         *,
         name: str | None = None,
         tenant: str | None = None,
-        open: bool | None = None,  # noqa: A002 - the word of the domain
+        open: bool | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> Sequence[FlowView]:
@@ -46,17 +46,17 @@ class FlowOperations:
 
     async def jobs(self, flow_id: str, limit: int = 1000) -> Sequence[FlowJob]:
         """A flow's jobs, oldest first."""
-        return await self._store.read(flow_jobs(flow_id, limit))
+        return await self._store.read(flow_jobs(known_id("flow", flow_id), limit))
 
     async def edges(self, flow_id: str) -> Sequence[tuple[str, str]]:
         """(parent, child) pairs."""
-        return await self._store.read(flow_edges(flow_id))
+        return await self._store.read(flow_edges(known_id("flow", flow_id)))
 
     async def cancel(
         self, flow_id: str, *, reason: str = "its flow was cancelled by a person", on: Any = None
     ) -> CancelReport:
         """Cancel every open job of a flow; with `on=` in the caller's transaction. Raises NotFound."""
-        program = cancel_flow(flow_id, self._store.clock.now(), reason)
+        program = cancel_flow(known_id("flow", flow_id), self._store.clock.now(), reason)
         report = await (self._store.run(program) if on is None else self._store.run_on(on, program))
         if report is None:
             raise NotFound(f"no flow {flow_id}")
@@ -64,4 +64,4 @@ class FlowOperations:
 
     async def retry(self, flow_id: str) -> Revived:
         """Re-run what failed and what follows, as a new round. Raises NotFound, or Conflict when nothing failed."""
-        return await self._store.run(retry_flow(flow_id, self._store.clock.now()))
+        return await self._store.run(retry_flow(known_id("flow", flow_id), self._store.clock.now()))

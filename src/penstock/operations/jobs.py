@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from penstock import codec
-from penstock.domain.options import micros
+from penstock.domain.options import canonical_id, micros
 from penstock.domain.order import level_of
 from penstock.domain.states import FINAL, JobState, JobStatus, status_of
 from penstock.errors import InvalidJob, JobCancelled, JobFailed, NotFound, ResultTimeout
@@ -43,7 +43,7 @@ class JobOperations:
 
     async def get(self, job_id: str) -> JobView:
         """One job. Raises NotFound."""
-        row = await self._store.read(get_job(job_id))
+        row = await self._store.read(get_job(known_id("job", job_id)))
         if row is None:
             raise NotFound(f"no job {job_id}")
         return JobView.of(row)
@@ -54,25 +54,25 @@ class JobOperations:
 
     async def payload(self, job_id: str) -> tuple[Any, Any]:
         """Data and result as plain JSON values; sealed secrets stay sealed. Raises NotFound."""
-        found = await self._store.read(job_payload(job_id))
+        found = await self._store.read(job_payload(known_id("job", job_id)))
         if found is None:
             raise NotFound(f"no job {job_id}")
         return codec.loads(found[0]), None if found[1] is None else codec.loads(found[1])
 
     async def errors(self, job_id: str) -> Sequence[ErrorView]:
-        """The error history, oldest first."""
-        return [ErrorView.of(row) for row in await self._store.read(job_errors(job_id))]
+        """The error history, oldest first; none for an unknown job. Raises NotFound for what is no id."""
+        return [ErrorView.of(row) for row in await self._store.read(job_errors(known_id("job", job_id)))]
 
     async def why(self, job_id: str) -> Why:
         """Why a job is where it is, and until when. Raises NotFound."""
-        return await why(self._store, job_id)
+        return await why(self._store, known_id("job", job_id))
 
     async def status_of(self, job_id: str) -> JobStatus:
         """The status now. Raises NotFound."""
         return status_of(JobState((await self._outcome(job_id)).state))
 
     async def result_of(self, job_id: str, timeout: float | None = None) -> Any:
-        """Wait for the end; the result as plain JSON values. Raises JobFailed, JobCancelled, ResultTimeout, NotFound."""
+        """Wait for the end; the result as plain JSON. Raises JobFailed, JobCancelled, ResultTimeout, NotFound."""
         pause = _FIRST_LOOK_S
         try:
             async with asyncio.timeout(timeout):
@@ -84,14 +84,14 @@ class JobOperations:
         return result_value(job_id, outcome)
 
     async def _outcome(self, job_id: str) -> OutcomeRow:
-        outcome = await self._store.read(job_outcome(job_id))
+        outcome = await self._store.read(job_outcome(known_id("job", job_id)))
         if outcome is None:
             raise NotFound(f"no job {job_id} (was it pruned?)")
         return outcome
 
     async def cancel(self, job_id: str, *, reason: str = "cancelled by a person", on: Any = None) -> CancelReport:
         """Cancel one job. Raises NotFound; a job that has ended is reported, not an error."""
-        report = await self.cancel_many([job_id], reason=reason, on=on)
+        report = await self.cancel_many([known_id("job", job_id)], reason=reason, on=on)
         if report.unknown:
             raise NotFound(f"no job {job_id}")
         return report
@@ -100,18 +100,26 @@ class JobOperations:
         self, ids: Sequence[str], *, reason: str = "cancelled by a person", on: Any = None
     ) -> CancelReport:
         """Cancel jobs: waiting ones end now, running ones are told to stop; with `on=` in the caller's transaction."""
-        program = cancel(ids, self._store.clock.now(), reason)
+        program = cancel([known_id("job", id_) for id_ in ids], self._store.clock.now(), reason)
         return await (self._store.run(program) if on is None else self._store.run_on(on, program))
 
     async def retry(self, job_id: str) -> Revived:
         """Run an ended job again, keeping its history. Raises NotFound, Conflict, UniqueKeyTaken."""
-        return await self._store.run(retry_job(job_id, self._store.clock.now()))
+        return await self._store.run(retry_job(known_id("job", job_id), self._store.clock.now()))
 
     async def move(self, job_id: str, *, run_at: datetime | None = None, priority: int | str | None = None) -> JobState:
         """Reschedule or reprioritise a waiting job. Raises NotFound, Conflict, InvalidJob."""
         due = None if run_at is None else micros("run_at", run_at)
         level = None if priority is None else level_of(priority)
-        return await self._store.run(move_waiting(Move(job_id, due, level), self._store.clock.now()))
+        return await self._store.run(move_waiting(Move(known_id("job", job_id), due, level), self._store.clock.now()))
+
+
+def known_id(what: str, given: object) -> str:
+    """The id in canonical form. Raises NotFound for what cannot be the id of a job or flow."""
+    id_ = canonical_id(given)
+    if id_ is None:
+        raise NotFound(f"no {what} {given}: an id is a UUID")
+    return id_
 
 
 def result_value(job_id: str, outcome: OutcomeRow) -> Any:

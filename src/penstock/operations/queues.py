@@ -70,7 +70,9 @@ class QueueOperations:
     async def list(self) -> Sequence[QueueView]:
         """All queues that have settings or jobs, by name."""
         queues: dict[str, QueueView] = {}
-        for name, paused, limit, period, total, _, length, unknown, *_ in await self._store.read(rows_of("list_queues")):
+        for name, paused, limit, period, total, _, length, unknown, *_ in await self._store.read(
+            rows_of("list_queues")
+        ):
             rate = None if limit is None else f"{limit} per {period / 1_000_000:g} s"
             queues[name] = QueueView(name, _moment(paused), rate, total, length, unknown)
         hour_ago = self._store.clock.now() - 3_600_000_000
@@ -93,9 +95,20 @@ class QueueOperations:
         now = self._store.clock.now()
         return [
             WorkerView(
-                w[0], w[1], w[2], w[3], w[4], tuple(codec.loads(w[5])), tuple(codec.loads(w[6])), moment_of(w[7]),
-                moment_of(w[8]), max(0.0, (now - w[8]) / 1_000_000), bool(w[10]), codec.loads(w[11]), w[12],
-            )  # fmt: skip
+                w[0],
+                w[1],
+                w[2],
+                w[3],
+                w[4],
+                tuple(codec.loads(w[5])),
+                tuple(codec.loads(w[6])),
+                moment_of(w[7]),
+                moment_of(w[8]),
+                max(0.0, (now - w[8]) / 1_000_000),
+                bool(w[10]),
+                codec.loads(w[11]),
+                w[12],
+            )
             for w in await self._store.read(rows_of("list_workers"))
         ]
 
@@ -118,7 +131,9 @@ def _schedule(row: tuple[Any, ...]) -> ScheduleView:
     name, cron, every, tz, missed, lane, next_at, last_at, paused, declared = row
     queue, kind, *_ = codec.loads(lane)
     when = f"{cron} ({tz})" if cron is not None else f"every {every / 1_000_000:g} s"
-    return ScheduleView(name, when, kind, queue, missed, _moment(next_at), _moment(last_at), _moment(paused), bool(declared))
+    return ScheduleView(
+        name, when, kind, queue, missed, _moment(next_at), _moment(last_at), _moment(paused), bool(declared)
+    )
 
 
 def _moment(time: int | None) -> datetime | None:

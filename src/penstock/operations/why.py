@@ -55,7 +55,9 @@ async def _blocked(store: Store, row: JobRow) -> tuple[str, ...]:
 
 async def _scheduled(row: JobRow, state: JobState) -> Why:
     if row.reason == "concurrency":
-        return Why(row.id, state, (f"its concurrency key {row.concurrency_key!r} is full; it goes on when one of them ends",))
+        return Why(
+            row.id, state, (f"its concurrency key {row.concurrency_key!r} is full; it goes on when one of them ends",)
+        )
     words = {
         "delay": "it was enqueued for later",
         "retry": f"attempt {row.attempt} of {row.max_attempts} failed; it is retried then",
@@ -78,7 +80,9 @@ async def _ready(store: Store, row: JobRow) -> tuple[str, ...]:
     if row.solo:
         reasons.append(f"its worker was lost {row.losses} times, so it is run alone")
     ahead = (await store.read(rows_of("jobs_ahead", job_id=row.id)))[0][0]
-    reasons.append(f"{ahead} jobs of its kind are before it" if ahead else "it is next; a worker with a free slot takes it")
+    reasons.append(
+        f"{ahead} jobs of its kind are before it" if ahead else "it is next; a worker with a free slot takes it"
+    )
     return tuple(reasons)
 
 

@@ -1,5 +1,6 @@
 """From data and options to a row: validated, sealed, measured, with everything a worker or leader needs to know."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -9,16 +10,19 @@ from penstock.clock import Clock
 from penstock.domain.events import Event
 from penstock.domain.flows import When
 from penstock.domain.job import JobData, checked_name
-from penstock.domain.options import EnqueueOptions
+from penstock.domain.options import EnqueueOptions, canonical_id
 from penstock.domain.secret import REVEAL, SEALED
 from penstock.errors import InvalidJob, PayloadTooLarge
 from penstock.flows import FlowRef
 from penstock.producer.handle import JobHandle
 from penstock.sealing import Keyring, seal_all
 from penstock.store.program import LaneKey
-from penstock.store.programs.enqueue import NewJob
 from penstock.store.programs.events import NewEvent
+from penstock.store.programs.new import NewJob
 
+_MAX_SUBJECT = 512
+# An escaped NUL: PostgreSQL has no text with one, so neither store takes it. (Not after an escaped backslash.)
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _MARK = f'"{SEALED}"'.encode()
 _OPTIONS = frozenset(f.name for f in fields(EnqueueOptions))
 
@@ -46,6 +50,11 @@ class Builder:
         queue = spec.queue if options.queue is None else checked_name("queue", options.queue)
         if options.when is When.ANY_COMPLETED and not after:
             raise InvalidJob("when='any_completed' needs at least one job in after=")
+        unique = options.unique_key()
+        if unique is not None and unique.replace and seal_key is not None:
+            raise InvalidJob(
+                "unique with replace=True: sealed secrets are bound to one job and cannot replace another's"
+            )
         return NewJob(
             id=id_,
             lane=LaneKey(queue, spec.kind, keys["tenant"], seal_key),
@@ -58,7 +67,7 @@ class Builder:
             after=after,
             when=When(options.when),
             flow_id=flow or (None if after else inherited_flow),
-            unique=options.unique_key(),
+            unique=unique,
             concurrency_key=keys["concurrency_key"],
             concurrency_limit=options.concurrency_limit,
             given_id=given_id is not None,
@@ -70,15 +79,21 @@ class Builder:
         if _MARK in text:
             text = codec.dumps(seal_all(codec.loads(text), self.keyring, job_id))
             seal_key = self.keyring.ids[0]
-        if len(text) > self.max_payload_bytes:
-            raise PayloadTooLarge(f"data of {data.job_kind.kind}", len(text), self.max_payload_bytes)
+        self._check(f"data of {data.job_kind.kind}", text)
         return text, seal_key
+
+    def _check(self, what: str, text: bytes) -> None:
+        if len(text) > self.max_payload_bytes:
+            raise PayloadTooLarge(what, len(text), self.max_payload_bytes)
+        if _NUL.search(text):
+            raise InvalidJob(f"{what} has text with a NUL character, which databases do not take; remove it")
 
     def event(self, event: Event, subject: str | None) -> NewEvent:
         """The row of one published event. Secrets in it are masked."""
         text = event.__pydantic_serializer__.to_json(event)
-        if len(text) > self.max_payload_bytes:
-            raise PayloadTooLarge(f"event {event.event_type}", len(text), self.max_payload_bytes)
+        self._check(f"event {event.event_type}", text)
+        if subject is not None and not (0 < len(subject) <= _MAX_SUBJECT and subject.isprintable()):
+            raise InvalidJob(f"subject must have 1 to {_MAX_SUBJECT} printable characters, not {subject[:80]!r}")
         return NewEvent(event.event_stream, event.event_type, subject, text)
 
 
@@ -93,10 +108,18 @@ def _split(given: Mapping[str, Any]) -> tuple[EnqueueOptions, tuple[str, ...], s
         options["when"] = _when(options["when"])
     if "tags" in options:
         options["tags"] = tuple(options["tags"])
-    return EnqueueOptions(**options), after, flow.id if isinstance(flow, FlowRef) else flow
+    return EnqueueOptions(**options), after, None if flow is None else _known("flow", flow)
 
 
-def _when(value: object) -> When:
+def _known(what: str, given: object) -> str:
+    """The id of a handle, flow or id, in canonical form."""
+    id_ = canonical_id(given.id if isinstance(given, JobHandle | FlowRef) else given)
+    if id_ is None:
+        raise InvalidJob(f"{what}= takes a handle, a flow or an id (a UUID), not {given!r}")
+    return id_
+
+
+def _when(value: Any) -> When:
     try:
         return When(value)
     except ValueError:
@@ -107,10 +130,6 @@ def ids_of(after: Any) -> tuple[str, ...]:
     """The ids of what `after=` names: a handle, flow or id, or several of them."""
     if after is None:
         return ()
-    if isinstance(after, JobHandle | FlowRef):
-        return (after.id,)
-    if isinstance(after, str):
-        return (after,)
-    if isinstance(after, Iterable):
+    if isinstance(after, Iterable) and not isinstance(after, str):
         return tuple(one for item in after for one in ids_of(item))
-    raise InvalidJob(f"after= takes handles, flows or ids, not {type(after).__name__}")
+    return (_known("after", after),)

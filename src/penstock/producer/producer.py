@@ -11,14 +11,15 @@ from penstock.context import Job
 from penstock.domain.events import Event
 from penstock.domain.job import JobData
 from penstock.errors import Conflict
-from penstock.store.programs.read import parent_results
 from penstock.producer.build import Builder
 from penstock.producer.handle import HandleOps, JobHandle
 from penstock.producer.transaction import JobTransaction, fence_of
 from penstock.sealing import Keyring
 from penstock.store.base import Store
 from penstock.store.programs.commit import Writes, commit
-from penstock.store.programs.enqueue import Enqueued, enqueue
+from penstock.store.programs.enqueue import enqueue
+from penstock.store.programs.new import Enqueued
+from penstock.store.programs.read import parent_results
 
 _ANY = TypeAdapter(Any)
 
@@ -81,7 +82,10 @@ class Producer:
 
     async def parent_results(self, job: Job[Any]) -> dict[str, Any]:
         """Results of the jobs this one comes after."""
-        return {id_: None if text is None else codec.loads(text) for id_, text in await self.store.read(parent_results(job.id))}
+        return {
+            id_: None if text is None else codec.loads(text)
+            for id_, text in await self.store.read(parent_results(job.id))
+        }
 
     def result_json(self, result: Any) -> bytes:
         """A result as JSON. Raises pydantic's error for what is no JSON."""

@@ -15,7 +15,8 @@ from penstock.flows import FlowRef
 from penstock.producer.handle import JobHandle
 from penstock.store.program import LaneKey, Program
 from penstock.store.programs.commit import Writes, commit, finish
-from penstock.store.programs.enqueue import Enqueued, Fence, NewFlow
+from penstock.store.programs.enqueue import Fence
+from penstock.store.programs.new import Enqueued, NewFlow
 from penstock.store.programs.settle import RunEnd
 
 if TYPE_CHECKING:

@@ -1,0 +1,157 @@
+"""The completer: writes how runs ended, in fenced batches, until they are written."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from penstock.domain.outcomes import ErrorRecord
+from penstock.domain.states import JobState, Way
+from penstock.errors import StoreUnavailable
+from penstock.store.base import Store
+from penstock.store.programs.settle import RunEnd, settle
+from penstock.worker.logs import get_logger
+from penstock.worker.outage import Outage
+from penstock.worker.pacing import Backoff
+from penstock.worker.service import OnFailure, Service
+from penstock.worker.settled import log_settled, log_unwritable, tally
+from penstock.worker.stats import Counts
+
+logger = get_logger(__name__)
+
+BATCH = 500
+FLIGHTS = 2
+"""Batches on their way at once: while one waits for the disk the next is prepared."""
+BACKLOG = 5_000
+"""Unwritten results beyond which nothing more is claimed."""
+
+
+class Completer(Service):
+    """Takes the ends of runs and writes them; refuses none and forgets none.
+
+    A batch is written at once when nothing is under way, else together with what comes meanwhile. While the store is
+    away results wait in memory. `on_settled` is told the queues of what was written; `before` runs ahead of each batch.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        worker: str,
+        counts: Mapping[str, Counts],
+        outage: Outage,
+        on_failure: OnFailure,
+        *,
+        on_settled: Callable[[Collection[str]], None],
+        before: Callable[[Sequence[RunEnd]], "asyncio.Future[None] | None"],
+    ) -> None:
+        super().__init__("completer", on_failure)
+        self._store = store
+        self._worker = worker
+        self._counts = counts
+        self._outage = outage
+        self._on_settled = on_settled
+        self._before = before
+        self._waiting: deque[RunEnd] = deque()
+        self._held: dict[tuple[str, int], RunEnd] = {}
+        self._work = asyncio.Event()
+        self._empty = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to write."""
+        for _ in range(FLIGHTS):
+            self.hold(self._live())
+
+    @property
+    def unwritten(self) -> int:
+        """How many results are not yet in the store."""
+        return len(self._held)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many results wait that nothing should be claimed."""
+        return len(self._held) >= BACKLOG
+
+    def holds(self, job_id: str, claim_id: int) -> bool:
+        """Whether the end of this run waits to be written."""
+        return (job_id, claim_id) in self._held
+
+    def add(self, end: RunEnd) -> None:
+        """Write this end, soon."""
+        self._waiting.append(end)
+        self._held[end.job_id, end.claim_id] = end
+        self._work.set()
+
+    async def drain(self, seconds: float) -> bool:
+        """Wait until everything is written, at most so long; answers whether it is."""
+        if self._held:
+            self._empty.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), seconds)
+        return not self._held
+
+    async def _live(self) -> None:
+        while True:
+            await self._work.wait()
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            if not self._waiting:
+                self._work.clear()
+            if batch:
+                await self._finish(batch)
+
+    async def _finish(self, batch: list[RunEnd]) -> None:
+        """Write a batch and forget it."""
+        if (ahead := self._before(batch)) is not None:
+            await ahead
+        await self._write(batch)
+        for end in batch:
+            self._held.pop((end.job_id, end.claim_id), None)
+        if not self._held:
+            self._empty.set()
+
+    async def _write(self, batch: list[RunEnd]) -> None:
+        """Write a batch, whatever it takes; one that the database will not have is split until the bad row is found."""
+        try:
+            states = await self._patiently(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not keep the neighbours from being written
+            if len(batch) == 1:
+                await self._write_failure(batch[0], error)
+                return
+            middle = len(batch) // 2
+            await self._write(batch[:middle])
+            await self._write(batch[middle:])
+            return
+        tally(batch, states, self._counts)
+        log_settled(batch, states, self._worker)
+        self._on_settled({end.lane.queue for end in batch})
+
+    async def _patiently(self, batch: Sequence[RunEnd]) -> dict[str, JobState]:
+        backoff = Backoff()
+        while True:
+            try:
+                states = await self._store.run(settle(batch, self._store.clock.now(), self._worker))
+            except StoreUnavailable as error:
+                self._outage.began(error)
+                await asyncio.sleep(backoff.next())
+            else:
+                self._outage.over()
+                return states
+
+    async def _write_failure(self, end: RunEnd, error: Exception) -> None:
+        """The database refuses this end: the job fails, and says so."""
+        log_unwritable(end, error, self._worker)
+        text = f"the outcome of its run could not be written: {type(error).__name__}: {error}"
+        record = ErrorRecord(type(error).__name__, text)
+        failed = replace(
+            end.settlement, way=Way.FAIL, state=JobState.FAILED, reason=text, error=record, result=None, due_at=None,
+            solo=False, unfinished=True,
+        )  # fmt: skip
+        replacement = RunEnd(end.job_id, end.claim_id, end.lane, failed, end.started_at)
+        try:
+            states = await self._patiently([replacement])
+        except Exception:
+            # Nothing of it can be written; the row stays assigned to this worker until that gives it back.
+            logger.exception("a job's failure cannot be written either", job_id=end.job_id, worker=self._worker)
+            return
+        tally([replacement], states, self._counts)
+        log_settled([replacement], states, self._worker)

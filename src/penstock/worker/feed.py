@@ -1,0 +1,106 @@
+"""One queue as the fetcher sees it: its buffer of claimed jobs, when to look for more, and how many to take. No I/O."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from penstock.domain.queue import Queue
+from penstock.store.programs.claim import Claimed, ClaimedJob
+from penstock.worker.pacing import jittered
+from penstock.worker.stats import Counts
+
+SOON_S = 0.02
+"""A job is claimed ahead of a free slot only if, at the pace of late, it starts within this."""
+STALE_S = 1.0
+"""Prefetched jobs that have not moved for this long are given back: another worker may be free."""
+HINT_S = 1.0
+"""How long a claim position may be relied on (DESIGN, Order)."""
+_LEARN = 0.1
+
+
+class Feed:
+    """State of one queue. Times are the loop's seconds.
+
+    due: whether there may be something to claim; look_at: when to look even if nothing woke us; solo_at: when to ask
+    for jobs that must be claimed alone; after: lane -> position already claimed, a hint.
+    """
+
+    def __init__(self, name: str, settings: Queue, counts: Counts, poll_s: float, now: float) -> None:
+        self.name = name
+        self.settings = settings
+        self.counts = counts
+        self.buffer: deque[ClaimedJob] = deque()
+        self.due = True
+        self.look_at = now
+        self.solo_at = now + jittered(poll_s)
+        self.moved_at = now
+        self.after: dict[int, int] = {}
+        self._hints_until = now
+        self._poll_s = poll_s
+        self._mean_s: float | None = None
+
+    def wake(self) -> None:
+        """There may be work, also below the position claimed so far."""
+        self.due = True
+        self.after.clear()
+
+    def tick(self, now: float) -> None:
+        """Let what is due by time happen."""
+        if now >= self.look_at:
+            self.due = True
+            self.look_at = now + jittered(self._poll_s)
+        if now >= self._hints_until:
+            self.after.clear()
+            self._hints_until = now + HINT_S
+
+    def learn(self, seconds: float) -> None:
+        """A job has taken so long."""
+        self._mean_s = seconds if self._mean_s is None else self._mean_s + _LEARN * (seconds - self._mean_s)
+
+    def ahead(self, prefetch: int) -> int:
+        """How many jobs to hold beyond those that run: as many as start soon, none while the pace is unknown."""
+        if self._mean_s is None or self.settings.gated:
+            return 0
+        return min(prefetch, int(self.settings.concurrency * SOON_S / max(self._mean_s, 1e-6)))
+
+    def wanted(self, running: int, prefetch: int) -> int:
+        """How many to claim now; 0 while the buffer is at least half full, so that claims are worth their trip."""
+        free = self.settings.concurrency - running - len(self.buffer)
+        ahead = self.ahead(prefetch)
+        if free <= 0 and (not ahead or 2 * len(self.buffer) >= ahead):
+            return 0
+        return max(0, free + ahead)
+
+    def take(self, claimed: Claimed, now: float, now_us: int) -> None:
+        """Take over what a claim brought."""
+        if not self.buffer:
+            self.moved_at = now
+        self.buffer.extend(claimed.jobs)
+        if claimed.full:
+            self.due = True
+            for job in claimed.jobs:
+                self.after[job.lane_id] = job.position
+        else:
+            self.after.clear()
+        if claimed.next_at is not None:
+            self.look_at = min(self.look_at, now + max(0.0, (claimed.next_at - now_us) / 1_000_000))
+
+    def give_back_stale(self, now: float) -> Sequence[ClaimedJob]:
+        """The buffer, if it has not moved for long; the pace is then taken to be that slow."""
+        if not self.buffer or now - self.moved_at < STALE_S:
+            return ()
+        self._mean_s = max(self._mean_s or 0.0, now - self.moved_at)
+        return self.empty()
+
+    def empty(self) -> list[ClaimedJob]:
+        """Everything that is buffered, which is then no longer."""
+        jobs = list(self.buffer)
+        self.buffer.clear()
+        return jobs
+
+    def remove(self, job_id: str) -> ClaimedJob | None:
+        """Take one job out of the buffer."""
+        for job in self.buffer:
+            if job.id == job_id:
+                self.buffer.remove(job)
+                return job
+        return None
