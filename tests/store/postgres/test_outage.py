@@ -5,7 +5,7 @@ import asyncio
 import psycopg
 import pytest
 
-from penstock.errors import ConfigurationError, StoreUnavailable
+from penstock.errors import ConfigurationError, SchemaError, StoreUnavailable
 from penstock.store.base import Topics
 from penstock.store.postgres import PostgresStore
 from penstock.store.program import Call, Steps, program
@@ -36,10 +36,15 @@ async def test_a_server_that_refuses_is_unavailable_and_says_why() -> None:
     await store.close()
 
 
-async def test_a_store_that_is_not_open_says_so(database: str) -> None:
+async def test_the_first_use_opens_the_store_and_finds_what_open_finds(database: str) -> None:
     store = PostgresStore(database)
-    with pytest.raises(StoreUnavailable, match="not open"):
+    with pytest.raises(SchemaError, match="penstock migrate"):
         await store.run(put(1))
+
+
+async def test_who_subscribes_to_a_store_that_is_not_open_is_told(database: str) -> None:
+    with pytest.raises(StoreUnavailable, match="not open"):
+        PostgresStore(database).subscribe(lambda topics: None)
 
 
 async def test_after_all_connections_were_cut_only_what_ran_is_lost(make_store: MakeStore, database: str) -> None:

@@ -82,15 +82,15 @@ class PostgresStore(Store):
         self._checked = False
         self._opened: _Opened | None = None
         self._opening = asyncio.Lock()
+        self._closed = False
         self._blocking_pool = BlockingPool(self._address)
         self._blocking_runner = Runner(self._blocking_pool, self._statements, self._lanes)
         self._blocking_notifier = BlockingNotifier(lambda topics: self._notify(self._blocking_runner, topics))
 
     async def open(self) -> None:
         """Connect, check server, schema and clock. Raises StoreUnavailable, SchemaError, ConfigurationError."""
-        async with self._opening:
-            if self._opened is None:
-                self._opened = await self._connected()
+        self._closed = False
+        await self._ready()
 
     async def _connected(self) -> _Opened:
         pool = AsyncPool(self._address, self._pool_size)
@@ -109,6 +109,7 @@ class PostgresStore(Store):
 
     async def close(self) -> None:
         """Let running transactions end and close every connection. The store can be opened again."""
+        self._closed = True
         opened, self._opened = self._opened, None
         if opened is not None:
             await opened.wakeups.close()
@@ -210,7 +211,11 @@ class PostgresStore(Store):
 
     async def _ready(self) -> _Opened:
         if self._opened is None:
-            await self.open()
+            async with self._opening:
+                if self._closed:
+                    raise StoreUnavailable("the store is closed: call `await store.open()` to use it again")
+                if self._opened is None:  # another task may have been quicker
+                    self._opened = await self._connected()
         return self._require()
 
     def _require(self) -> _Opened:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
 from penstock.clock import Clock, SystemClock
@@ -63,16 +64,17 @@ class SqliteStore(Store):
         self._statements: Statements = own_statements()
         self._lanes = LaneCache()
         self._opened: _Open | None = None
+        self._opening = Lock()
+        self._closed = False
 
     async def open(self) -> None:
         """Migrate and start. Raises SchemaError, ConfigurationError (the file cannot be opened), StoreUnavailable."""
-        if self._opened is not None:
-            self._parts()
-            raise ConfigurationError("the store is open already; close it first")
-        await asyncio.to_thread(self._open)
+        self._closed = False
+        await asyncio.to_thread(self._parts)
 
     async def close(self) -> None:
         """Let running programs end and close every connection; nothing happens when it is not open."""
+        self._closed = True
         if self._opened is None:
             return
         parts = self._parts()
@@ -129,18 +131,24 @@ class SqliteStore(Store):
     def _migrate(self) -> list[int]:
         return migrate(self.path, migrations.load("penstock.store.sqlite.migrations"), self._synchronous)
 
-    def _open(self) -> None:
+    def _open(self) -> _Open:
         self._migrate()
         wakeups = Wakeups(self.path, lambda on: writer.watch(on))
         writer = Writer(self.path, self._synchronous, self._statements, self._lanes, wakeups)
         readers = Readers(self.path, self._statements, self._reader_count)
-        self._opened = _Open(writer, readers, wakeups, os.getpid())
+        return _Open(writer, readers, wakeups, os.getpid())
 
     def _parts(self) -> _Open:
-        """What is open. Threads and connections do not survive a fork: using them would corrupt the file."""
+        """What is open; the first use opens it, which takes some milliseconds.
+
+        Threads and connections do not survive a fork: using them would corrupt the file.
+        """
         opened = self._opened
         if opened is None:
-            raise StoreUnavailable("the store is not open: call `await store.open()` first")
+            with self._opening:
+                if self._closed:
+                    raise StoreUnavailable("the store is closed: call `await store.open()` to use it again")
+                opened = self._opened = self._opened or self._open()
         if opened.pid != os.getpid():
             raise ConfigurationError(
                 f"this store was opened in process {opened.pid}, before a fork; make and open one in each process"

@@ -46,9 +46,9 @@ SELECT id, state::text, unmet_parent, when_parents, unique_key, reason FROM pens
 WHERE flow_id = :flow_id AND finished_at IS NOT NULL ORDER BY id FOR NO KEY UPDATE;
 
 -- name: unmet_below
--- The jobs that were cancelled because of this one, directly or through others.
+-- The jobs that were cancelled because of these jobs or flows, directly or through other jobs.
 WITH RECURSIVE below AS (
-    SELECT id FROM penstock.jobs WHERE unmet_parent = :job_id AND state = 'cancelled'
+    SELECT id FROM penstock.jobs WHERE unmet_parent = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid)) AND state = 'cancelled'
     UNION
     SELECT j.id FROM penstock.jobs j JOIN below b ON j.unmet_parent = b.id WHERE j.state = 'cancelled'
 )
@@ -77,6 +77,21 @@ FROM json_to_recordset(:jobs::json) AS r(
     id uuid, state text, position bigint, open integer, completed integer, failed integer)
 WHERE j.id = r.id AND j.finished_at IS NOT NULL
 RETURNING j.id;
+
+-- name: ended_flows_of
+-- The ended flows of these jobs.
+SELECT DISTINCT f.id FROM penstock.jobs j JOIN penstock.flows f ON f.id = j.flow_id
+WHERE j.id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid)) AND f.finished_at IS NOT NULL;
+
+-- name: lock_blocked_children
+SELECT id FROM penstock.jobs
+WHERE id IN (SELECT child_id FROM penstock.edges WHERE parent_id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid))) AND state = 'blocked'
+ORDER BY id FOR NO KEY UPDATE;
+
+-- name: recount
+UPDATE penstock.jobs j SET open_parents = r.open, completed_parents = r.completed, failed_parents = r.failed
+FROM json_to_recordset(:jobs::json) AS r(id uuid, open integer, completed integer, failed integer)
+WHERE j.id = r.id AND j.state = 'blocked';
 
 -- name: drop_results
 DELETE FROM penstock.results WHERE job_id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid));

@@ -40,8 +40,8 @@ WITH wanted AS MATERIALIZED (
               concurrency_key, concurrency_limit, data, options
 )
 SELECT c.id, c.lane_id, l.kind, l.tenant, c.position, c.priority, c.attempt, c.losses, c.max_attempts, c.created_at,
-       c.deadline_at, c.flow_id, c.concurrency_key, c.concurrency_limit, c.data, c.options
-FROM claimed c JOIN penstock.lanes l ON l.id = c.lane_id;
+       c.deadline_at, c.flow_id, c.concurrency_key, c.concurrency_limit, c.data, c.options, w.aging_step
+FROM claimed c JOIN penstock.lanes l ON l.id = c.lane_id JOIN wanted w ON w.id = c.lane_id;
 
 -- name: fall_due
 WITH due AS MATERIALIZED (
@@ -76,14 +76,14 @@ SELECT count(*) FROM penstock.jobs j JOIN penstock.lanes l ON l.id = j.lane_id
 WHERE j.state = 'running' AND l.queue = :queue;
 
 -- name: lock_concurrency_keys
-WITH made AS (
-    INSERT INTO penstock.concurrency_keys (key)
-    SELECT k FROM json_array_elements_text(:keys::json) k
-    WHERE NOT EXISTS (SELECT FROM penstock.concurrency_keys e WHERE e.key = k) ORDER BY k
-    ON CONFLICT DO NOTHING
-)
 SELECT key FROM penstock.concurrency_keys
 WHERE key = ANY (ARRAY(SELECT json_array_elements_text(:keys::json))) ORDER BY key FOR UPDATE;
+
+-- name: make_concurrency_keys
+-- Waits for whoever is making one of them now.
+INSERT INTO penstock.concurrency_keys (key)
+SELECT k FROM json_array_elements_text(:keys::json) k ORDER BY k
+ON CONFLICT DO NOTHING;
 
 -- name: running_by_key
 SELECT concurrency_key, count(*) FROM penstock.jobs
@@ -91,6 +91,7 @@ WHERE concurrency_key = ANY (ARRAY(SELECT json_array_elements_text(:keys::json))
 GROUP BY concurrency_key;
 
 -- name: park
+-- A scheduled job without a due time is parked.
 UPDATE penstock.jobs SET
     state = 'scheduled', claim_id = NULL, worker_id = NULL, claimed_at = NULL, due_at = NULL, reason = 'concurrency'
 WHERE id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid)) AND claim_id = :claim_id;
@@ -108,16 +109,16 @@ WITH room AS MATERIALIZED (
     SELECT j.id FROM room CROSS JOIN LATERAL (
         SELECT p.id, row_number() OVER (ORDER BY p.position) AS turn, p.concurrency_limit
         FROM penstock.jobs p
-        WHERE p.concurrency_key = room.key AND p.state = 'scheduled' AND p.reason = 'concurrency'
+        WHERE p.concurrency_key = room.key AND p.state = 'scheduled' AND p.due_at IS NULL
         ORDER BY p.position LIMIT 100) j
     WHERE room.running + j.turn <= j.concurrency_limit
 )
 UPDATE penstock.jobs j SET state = 'ready', reason = NULL
 FROM penstock.lanes l
-WHERE j.id = ANY (ARRAY(SELECT id FROM going)) AND j.state = 'scheduled' AND j.reason = 'concurrency'
+WHERE j.id = ANY (ARRAY(SELECT id FROM going)) AND j.state = 'scheduled' AND j.due_at IS NULL
   AND l.id = j.lane_id
 RETURNING l.queue;
 
 -- name: parked_keys
 SELECT DISTINCT concurrency_key FROM penstock.jobs
-WHERE concurrency_key IS NOT NULL AND state = 'scheduled' AND reason = 'concurrency' LIMIT 1000;
+WHERE concurrency_key IS NOT NULL AND state = 'scheduled' AND due_at IS NULL LIMIT 1000;

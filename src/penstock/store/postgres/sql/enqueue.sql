@@ -26,17 +26,17 @@ FROM both_ways b LEFT JOIN penstock.queues q ON q.name = b.queue;
 
 -- name: insert_jobs
 INSERT INTO penstock.jobs (
-    id, lane_id, state, priority, max_attempts, position, created_at, due_at, deadline_at, finished_at,
-    open_parents, completed_parents, failed_parents, when_parents, has_children, flow_id, unmet_parent,
+    id, lane_id, state, priority, max_attempts, position, created_at, due_at, deadline_at,
+    open_parents, completed_parents, failed_parents, when_parents, has_children, flow_id,
     concurrency_limit, concurrency_key, unique_key, reason, data, options)
 SELECT
     j.id, j.lane, j.state::penstock.job_state, coalesce(j.priority, 0), j.attempts, j.position, :now, j.due, j.deadline,
-    j.finished, coalesce(j.open, 0), coalesce(j.completed, 0), coalesce(j.failed, 0), j.condition,
-    coalesce(j.children, false), j.flow, j.unmet, j.climit, j.ckey, j.ukey, j.reason, j.data, j.options
+    coalesce(j.open, 0), coalesce(j.completed, 0), coalesce(j.failed, 0), j.condition,
+    coalesce(j.children, false), j.flow, j.climit, j.ckey, j.ukey, j.reason, j.data, j.options
 FROM json_to_recordset(:jobs::json) AS j(
     id uuid, lane integer, state text, priority smallint, attempts smallint, position bigint, due bigint,
-    deadline bigint, finished bigint, open integer, completed integer, failed integer, condition text,
-    children boolean, flow uuid, unmet uuid, climit smallint, ckey text, ukey text, reason text,
+    deadline bigint, open integer, completed integer, failed integer, condition text,
+    children boolean, flow uuid, climit smallint, ckey text, ukey text, reason text,
     data json, options json)
 ON CONFLICT (id) DO NOTHING
 RETURNING id;
@@ -72,8 +72,8 @@ WHERE id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid)) AND NO
 
 -- name: add_to_flows
 UPDATE penstock.flows f SET
-    total = f.total + a.total, open = f.open + a.open, cancelled = f.cancelled + a.total - a.open
-FROM json_to_recordset(:flows::json) AS a(id uuid, total integer, open integer)
+    total = f.total + a.n, open = f.open + a.n
+FROM json_to_recordset(:flows::json) AS a(id uuid, n integer)
 WHERE f.id = a.id AND f.finished_at IS NULL
 RETURNING f.id;
 
@@ -92,7 +92,7 @@ FROM json_to_recordset(:keys::json) AS k(key text, job uuid, scope text, expires
 ORDER BY key
 ON CONFLICT (key) DO UPDATE
     SET job_id = excluded.job_id, scope = excluded.scope, expires_at = excluded.expires_at
-    WHERE u.expires_at <= :now OR u.job_id = excluded.job_id
+    WHERE u.expires_at <= :now
 RETURNING key;
 
 -- name: read_unique
@@ -100,31 +100,32 @@ SELECT key, job_id FROM penstock.unique_keys
 WHERE key = ANY (ARRAY(SELECT json_array_elements_text(:keys::json)));
 
 -- name: replace_waiting
--- Debounce: the holder takes the new data and time, unless it already runs or has ended.
+-- Debounce: the holder takes the new data and time, unless it already runs or has ended, or is of another kind. One
+-- that waits for other jobs, or is parked, goes on waiting for that.
 UPDATE penstock.jobs j SET
-    data = r.data, priority = coalesce(r.priority, 0), position = r.position, due_at = r.due, reason = r.reason,
-    state = (CASE WHEN j.state = 'blocked' THEN 'blocked' ELSE r.state END)::penstock.job_state
+    data = r.data, priority = coalesce(r.priority, 0), position = r.position,
+    due_at = CASE WHEN j.state = 'scheduled' AND j.due_at IS NULL THEN NULL ELSE r.due END,
+    reason = CASE WHEN j.state = 'blocked' OR (j.state = 'scheduled' AND j.due_at IS NULL) THEN j.reason ELSE r.reason END,
+    state = CASE WHEN j.state = 'blocked' OR (j.state = 'scheduled' AND j.due_at IS NULL) THEN j.state
+                 ELSE r.state::penstock.job_state END
 FROM json_to_recordset(:jobs::json) AS r(
-    id uuid, data json, priority smallint, position bigint, due bigint, reason text, state text)
-WHERE j.id = r.id AND j.state IN ('blocked', 'scheduled', 'ready')
-  AND (j.state <> 'scheduled' OR j.reason IS DISTINCT FROM 'concurrency')
+        id uuid, data json, priority smallint, position bigint, due bigint, reason text, state text, lane integer)
+    JOIN penstock.lanes mine ON mine.id = r.lane
+    JOIN penstock.lanes theirs ON theirs.kind = mine.kind
+WHERE j.id = r.id AND j.lane_id = theirs.id AND j.state IN ('blocked', 'scheduled', 'ready')
 RETURNING j.id;
 
 -- name: queue_length
--- Exact, and never counts past the limit. The row lock makes concurrent producers take turns.
-WITH gate AS (SELECT name FROM penstock.queues WHERE name = :queue FOR UPDATE)
+-- Never counts past the limit. Exact, because producers take turns on the queue's row (`lock_queue`) before it.
 SELECT count(*) FROM (
-    SELECT 1 FROM gate JOIN penstock.lanes l ON l.queue = gate.name
+    SELECT 1 FROM penstock.lanes l
     CROSS JOIN LATERAL (
         SELECT 1 FROM penstock.jobs j WHERE j.lane_id = l.id AND j.state = 'ready' LIMIT :limit) one
+    WHERE l.queue = :queue
     LIMIT :limit) counted;
 
 -- name: hold_claim
 -- The fence of everything a run writes: the row is locked, so nobody can end the claim before this commits.
 SELECT id FROM penstock.jobs
-WHERE id = :job_id AND claim_id = :claim_id AND state = 'running'
-  AND (cancel_requested_at IS NULL OR :ending)
+WHERE id = :job_id AND claim_id = :claim_id AND state = 'running' AND cancel_requested_at IS NULL
 FOR NO KEY UPDATE;
-
--- name: job_state
-SELECT state::text, flow_id FROM penstock.jobs WHERE id = :job_id;

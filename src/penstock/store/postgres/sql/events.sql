@@ -4,10 +4,11 @@ SELECT stream, type, subject, data, :now
 FROM json_to_recordset(:events::json) AS e(stream text, type text, subject text, data json);
 
 -- name: number_events
--- Positions are given after commit, in insert order, under the lock of the head's row. An event that commits late gets
--- a later position than those a reader may already have seen, so a reader misses nothing.
+-- Positions are given after commit, in insert order, under the lock of the head's row (`lock_log`, a statement before
+-- this one). An event that commits late gets a later position than those a reader may already have seen, so a reader
+-- misses nothing.
 WITH head AS MATERIALIZED (
-    SELECT position FROM penstock.log_head FOR UPDATE
+    SELECT position FROM penstock.log_head
 ), fresh AS MATERIALIZED (
     SELECT e.id, head.position + row_number() OVER (ORDER BY e.id) AS position
     FROM head CROSS JOIN LATERAL (
@@ -20,6 +21,9 @@ WITH head AS MATERIALIZED (
     WHERE EXISTS (SELECT FROM numbered)
 )
 SELECT count(*) FROM numbered;
+
+-- name: lock_log
+SELECT position FROM penstock.log_head FOR UPDATE;
 
 -- name: unnumbered
 SELECT 1 FROM penstock.events WHERE position IS NULL LIMIT 1;

@@ -74,6 +74,11 @@ SELECT id FROM (
     ) sized
 WHERE size > :keep ORDER BY finished_at LIMIT :limit;
 
+-- name: needed_parents
+-- Which of these jobs a job after them still needs.
+SELECT DISTINCT e.parent_id FROM penstock.edges e JOIN penstock.jobs c ON c.id = e.child_id
+WHERE e.parent_id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid)) AND c.finished_at IS NULL;
+
 -- name: prune
 WITH ids AS MATERIALIZED (
     SELECT json_array_elements_text(:ids::json)::uuid AS id

@@ -46,9 +46,9 @@ SELECT id, state, unmet_parent, when_parents, unique_key, reason FROM penstock_j
 WHERE flow_id = :flow_id AND finished_at IS NOT NULL ORDER BY id
 
 -- name: unmet_below
--- The jobs that were cancelled because of this one, directly or through others.
+-- The jobs that were cancelled because of these jobs or flows, directly or through other jobs.
 WITH RECURSIVE below AS (
-    SELECT id FROM penstock_jobs WHERE unmet_parent = :job_id AND state = 'cancelled'
+    SELECT id FROM penstock_jobs WHERE unmet_parent IN (SELECT value FROM json_each(:ids)) AND state = 'cancelled'
     UNION
     SELECT j.id FROM penstock_jobs j JOIN below b ON j.unmet_parent = b.id WHERE j.state = 'cancelled'
 )
@@ -82,6 +82,23 @@ FROM (SELECT json_extract(value, '$.id') AS id,
       FROM json_each(:jobs)) AS r
 WHERE j.id = r.id AND j.finished_at IS NOT NULL
 RETURNING id
+
+-- name: ended_flows_of
+-- The ended flows of these jobs.
+SELECT DISTINCT f.id FROM penstock_jobs j JOIN penstock_flows f ON f.id = j.flow_id
+WHERE j.id IN (SELECT value FROM json_each(:ids)) AND f.finished_at IS NOT NULL
+
+-- name: lock_blocked_children
+SELECT id FROM penstock_jobs
+WHERE id IN (SELECT child_id FROM penstock_edges WHERE parent_id IN (SELECT value FROM json_each(:ids))) AND state = 'blocked'
+ORDER BY id
+
+-- name: recount
+UPDATE penstock_jobs AS j SET open_parents = r.open, completed_parents = r.completed, failed_parents = r.failed
+FROM (SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.open') AS open,
+             json_extract(value, '$.completed') AS completed, json_extract(value, '$.failed') AS failed
+      FROM json_each(:jobs)) AS r
+WHERE j.id = r.id AND j.state = 'blocked'
 
 -- name: drop_results
 DELETE FROM penstock_results WHERE job_id IN (SELECT value FROM json_each(:ids))

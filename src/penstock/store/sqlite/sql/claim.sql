@@ -23,9 +23,10 @@ WHERE rowid IN (
     ORDER BY band, turn, position LIMIT :limit)
 ;;
 SELECT j.id, j.lane_id, l.kind, l.tenant, j.position, j.priority, j.attempt, j.losses, j.max_attempts, j.created_at,
-       j.deadline_at, j.flow_id, j.concurrency_key, j.concurrency_limit, d.data, d.options
+       j.deadline_at, j.flow_id, j.concurrency_key, j.concurrency_limit, d.data, d.options, q.aging_step
 FROM penstock_jobs j
 CROSS JOIN penstock_lanes l ON l.id = j.lane_id
+LEFT JOIN penstock_queues q ON q.name = l.queue
 CROSS JOIN penstock_job_data d ON d.job_id = j.id
 WHERE j.state = 'running' AND j.worker_id = :worker_id AND j.claim_id = :claim_id
 
@@ -61,12 +62,17 @@ WHERE j.state = 'running' AND l.queue = :queue
 -- The one writer is the lock.
 SELECT value FROM json_each(:keys)
 
+-- name: make_concurrency_keys
+-- Nothing to make: the one writer is the lock.
+SELECT 0
+
 -- name: running_by_key
 SELECT concurrency_key, count(*) FROM penstock_jobs
 WHERE concurrency_key IN (SELECT value FROM json_each(:keys)) AND state = 'running'
 GROUP BY concurrency_key
 
 -- name: park
+-- A scheduled job without a due time is parked.
 UPDATE penstock_jobs SET
     state = 'scheduled', claim_id = NULL, worker_id = NULL, claimed_at = NULL, due_at = NULL, reason = 'concurrency'
 WHERE id IN (SELECT value FROM json_each(:ids)) AND claim_id = :claim_id
@@ -82,11 +88,11 @@ WHERE id IN (
         FROM json_each(:keys) k
         CROSS JOIN penstock_jobs p ON p.rowid IN (
             SELECT o.rowid FROM penstock_jobs o
-            WHERE o.concurrency_key = k.value AND o.state = 'scheduled' AND o.reason = 'concurrency'
+            WHERE o.concurrency_key = k.value AND o.state = 'scheduled' AND o.due_at IS NULL
             ORDER BY o.position LIMIT 100))
     WHERE running + turn <= concurrency_limit)
 RETURNING (SELECT queue FROM penstock_lanes WHERE id = lane_id)
 
 -- name: parked_keys
 SELECT DISTINCT concurrency_key FROM penstock_jobs
-WHERE concurrency_key IS NOT NULL AND state = 'scheduled' AND reason = 'concurrency' LIMIT 1000
+WHERE concurrency_key IS NOT NULL AND state = 'scheduled' AND due_at IS NULL LIMIT 1000

@@ -22,17 +22,16 @@ FROM json_each(:jobs) WHERE true
 ON CONFLICT (job_id) DO NOTHING
 ;;
 INSERT INTO penstock_jobs (
-    id, lane_id, state, priority, max_attempts, position, created_at, due_at, deadline_at, finished_at,
-    open_parents, completed_parents, failed_parents, when_parents, has_children, flow_id, unmet_parent,
+    id, lane_id, state, priority, max_attempts, position, created_at, due_at, deadline_at,
+    open_parents, completed_parents, failed_parents, when_parents, has_children, flow_id,
     concurrency_limit, concurrency_key, unique_key, reason)
 SELECT
     json_extract(value, '$.id'), json_extract(value, '$.lane'), json_extract(value, '$.state'),
     coalesce(json_extract(value, '$.priority'), 0), json_extract(value, '$.attempts'),
     json_extract(value, '$.position'), :now, json_extract(value, '$.due'), json_extract(value, '$.deadline'),
-    json_extract(value, '$.finished'), coalesce(json_extract(value, '$.open'), 0),
-    coalesce(json_extract(value, '$.completed'), 0), coalesce(json_extract(value, '$.failed'), 0),
-    json_extract(value, '$.condition'), coalesce(json_extract(value, '$.children'), 0),
-    json_extract(value, '$.flow'), json_extract(value, '$.unmet'), json_extract(value, '$.climit'),
+    coalesce(json_extract(value, '$.open'), 0), coalesce(json_extract(value, '$.completed'), 0),
+    coalesce(json_extract(value, '$.failed'), 0), json_extract(value, '$.condition'),
+    coalesce(json_extract(value, '$.children'), 0), json_extract(value, '$.flow'), json_extract(value, '$.climit'),
     json_extract(value, '$.ckey'), json_extract(value, '$.ukey'), json_extract(value, '$.reason')
 FROM json_each(:jobs) WHERE true
 ON CONFLICT (id) DO NOTHING
@@ -65,10 +64,8 @@ UPDATE penstock_flows SET has_children = 1 WHERE id IN (SELECT value FROM json_e
 
 -- name: add_to_flows
 UPDATE penstock_flows AS f SET
-    total = f.total + a.total, open = f.open + a.open, cancelled = f.cancelled + a.total - a.open
-FROM (SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.total') AS total,
-             json_extract(value, '$.open') AS open
-      FROM json_each(:flows)) AS a
+    total = f.total + a.n, open = f.open + a.n
+FROM (SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.n') AS n FROM json_each(:flows)) AS a
 WHERE f.id = a.id AND f.finished_at IS NULL
 RETURNING id
 
@@ -86,30 +83,37 @@ SELECT json_extract(value, '$.key'), json_extract(value, '$.job'), json_extract(
 FROM json_each(:keys) WHERE true
 ON CONFLICT (key) DO UPDATE
     SET job_id = excluded.job_id, scope = excluded.scope, expires_at = excluded.expires_at
-    WHERE u.expires_at <= :now OR u.job_id = excluded.job_id
+    WHERE u.expires_at <= :now
 RETURNING key
 
 -- name: read_unique
 SELECT key, job_id FROM penstock_unique_keys WHERE key IN (SELECT value FROM json_each(:keys))
 
 -- name: replace_waiting
--- Debounce: the holder takes the new data and time, unless it already runs or has ended.
+-- Debounce: the holder takes the new data and time, unless it already runs or has ended, or is of another kind. One
+-- that waits for other jobs, or is parked, goes on waiting for that.
 UPDATE penstock_job_data AS d SET data = r.data
-FROM (SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.data') AS data FROM json_each(:jobs)) AS r
+FROM (SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.data') AS data,
+             json_extract(value, '$.lane') AS lane
+      FROM json_each(:jobs)) AS r
 WHERE d.job_id = r.id AND EXISTS (
     SELECT 1 FROM penstock_jobs j
-    WHERE j.id = r.id AND j.state IN ('blocked', 'scheduled', 'ready')
-      AND (j.state <> 'scheduled' OR j.reason IS NOT 'concurrency'))
+    JOIN penstock_lanes mine ON mine.id = r.lane JOIN penstock_lanes theirs ON theirs.id = j.lane_id
+    WHERE j.id = r.id AND theirs.kind = mine.kind AND j.state IN ('blocked', 'scheduled', 'ready'))
 ;;
 UPDATE penstock_jobs AS j SET
-    priority = coalesce(r.priority, 0), position = r.position, due_at = r.due, reason = r.reason,
-    state = CASE WHEN j.state = 'blocked' THEN 'blocked' ELSE r.state END
+    priority = coalesce(r.priority, 0), position = r.position,
+    due_at = CASE WHEN j.state = 'scheduled' AND j.due_at IS NULL THEN NULL ELSE r.due END,
+    reason = CASE WHEN j.state = 'blocked' OR (j.state = 'scheduled' AND j.due_at IS NULL) THEN j.reason ELSE r.reason END,
+    state = CASE WHEN j.state = 'blocked' OR (j.state = 'scheduled' AND j.due_at IS NULL) THEN j.state ELSE r.state END
 FROM (SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.priority') AS priority,
              json_extract(value, '$.position') AS position, json_extract(value, '$.due') AS due,
-             json_extract(value, '$.reason') AS reason, json_extract(value, '$.state') AS state
+             json_extract(value, '$.reason') AS reason, json_extract(value, '$.state') AS state,
+             json_extract(value, '$.lane') AS lane
       FROM json_each(:jobs)) AS r
-WHERE j.id = r.id AND j.state IN ('blocked', 'scheduled', 'ready')
-  AND (j.state <> 'scheduled' OR j.reason IS NOT 'concurrency')
+    JOIN penstock_lanes mine ON mine.id = r.lane
+    JOIN penstock_lanes theirs ON theirs.kind = mine.kind
+WHERE j.id = r.id AND j.lane_id = theirs.id AND j.state IN ('blocked', 'scheduled', 'ready')
 RETURNING id
 
 -- name: queue_length
@@ -119,7 +123,4 @@ SELECT count(*) FROM (
 
 -- name: hold_claim
 SELECT id FROM penstock_jobs
-WHERE id = :job_id AND claim_id = :claim_id AND state = 'running' AND (cancel_requested_at IS NULL OR :ending)
-
--- name: job_state
-SELECT state, flow_id FROM penstock_jobs WHERE id = :job_id
+WHERE id = :job_id AND claim_id = :claim_id AND state = 'running' AND cancel_requested_at IS NULL

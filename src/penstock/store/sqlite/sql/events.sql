@@ -8,6 +8,10 @@ FROM json_each(:events)
 -- The row number is the position: one writer gives it in commit order.
 SELECT 0
 
+-- name: lock_log
+-- The one writer is the lock.
+SELECT 0
+
 -- name: unnumbered
 SELECT 1 WHERE 0
 

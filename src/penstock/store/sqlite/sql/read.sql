@@ -44,13 +44,14 @@ SELECT attempt, error_class, message, traceback, worker, started_at, at FROM pen
 WHERE job_id = :job_id ORDER BY id
 
 -- name: open_parents_of
-SELECT e.parent_id, coalesce(j.state, CASE WHEN f.open > 0 OR f.total = 0 THEN 'running' ELSE 'ended' END, 'pruned'),
+SELECT e.parent_id, coalesce(j.state, 'running'),
        coalesce(l.kind, f.name)
 FROM penstock_edges e
 LEFT JOIN penstock_jobs j ON j.id = e.parent_id
 LEFT JOIN penstock_lanes l ON l.id = j.lane_id
 LEFT JOIN penstock_flows f ON f.id = e.parent_id
-WHERE e.child_id = :job_id AND (j.id IS NULL OR j.finished_at IS NULL)
+WHERE e.child_id = :job_id
+  AND (j.id IS NOT NULL AND j.finished_at IS NULL OR f.id IS NOT NULL AND f.finished_at IS NULL)
 LIMIT 20
 
 -- name: parent_results

@@ -73,6 +73,11 @@ SELECT id FROM (
     ) sized
 WHERE size > :keep ORDER BY finished_at LIMIT :limit
 
+-- name: needed_parents
+-- Which of these jobs a job after them still needs.
+SELECT DISTINCT e.parent_id FROM penstock_edges e JOIN penstock_jobs c ON c.id = e.child_id
+WHERE e.parent_id IN (SELECT value FROM json_each(:ids)) AND c.finished_at IS NULL
+
 -- name: prune
 DELETE FROM penstock_results WHERE job_id IN (SELECT value FROM json_each(:ids))
 ;;

@@ -37,11 +37,12 @@ WHERE j.state = 'running' AND NOT EXISTS (SELECT 1 FROM penstock_workers w WHERE
 
 -- name: runs_of_worker
 SELECT j.id, j.claim_id, l.queue, l.kind, l.tenant, l.seal_key, l.solo, j.priority, j.attempt, j.losses, j.max_attempts,
-       j.started_at, j.deadline_at, j.position, q.aging_step, j.options, j.cancel_requested_at
+       j.started_at, j.deadline_at, j.position, q.aging_step, d.options, j.cancel_requested_at
 FROM (
     SELECT id FROM penstock_jobs
     WHERE worker_id = :worker_id AND state = 'running' ORDER BY id LIMIT :limit) raw
 JOIN penstock_jobs j ON j.id = raw.id
+JOIN penstock_job_data d ON d.job_id = j.id
 JOIN penstock_lanes l ON l.id = j.lane_id
 LEFT JOIN penstock_queues q ON q.name = l.queue
 
