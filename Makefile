@@ -21,7 +21,7 @@ demo: runtime ## Turn a document into study notes (FILE=path for your own: text,
 	$(BIN)/python -m systems.study_notes demo $(if $(FILE),"$$FILE")
 
 serve: runtime ## Serve the study notes over HTTP on this machine, with an embedded worker
-	$(BIN)/python -m systems.study_notes serve --embedded-worker
+	$(BIN)/python -m systems.study_notes serve --worker
 
 test: lint ## Lint, types, import contracts and all tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --maxprocesses=4 --dist worksteal

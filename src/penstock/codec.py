@@ -26,7 +26,8 @@ def loads(text: bytes | str) -> Any:
 
 def raw(text: bytes) -> orjson.Fragment:
     """JSON text to be embedded by `dumps` without parsing it again."""
-    return orjson.Fragment(text)
+    # Exactly bytes: orjson takes no subclass.
+    return orjson.Fragment(bytes(text))
 
 
 def rows(values: Sequence[Mapping[str, Any]]) -> JsonText:

@@ -88,7 +88,7 @@ class EnqueueOptions:
         if retry != DEFAULT_RETRY:
             out["retry"] = dump_policy(retry)
         if self.tags or spec.tags:
-            out["tags"] = sorted({*spec.tags, *(checked_name("tag", tag) for tag in self.tags)})
+            out["tags"] = sorted({*spec.tags, *(checked_name("tags", tag) for tag in self.tags)})
         if self.retention is not None:
             out["retention"] = _span("retention", self.retention)
         if spec.ended_by is not None:

@@ -145,7 +145,7 @@ def _failed(outcome: Failed, run: RunFacts, now: int, rng: random.Random) -> Set
     attempt = run.attempts_before + 1
     if outcome.permanent or attempt >= run.max_attempts:
         return _fail(outcome.error, attempt, run.losses_before, unfinished=not outcome.by_handler)
-    return _again(outcome.error, run, attempt, run.losses_before, outcome.after_s, now, rng)
+    return _again(outcome, run, attempt, run.losses_before, now, rng)
 
 
 def _fail(error: ErrorRecord, attempt: int, losses: int, *, unfinished: bool) -> Settlement:
@@ -154,14 +154,14 @@ def _fail(error: ErrorRecord, attempt: int, losses: int, *, unfinished: bool) ->
     )
 
 
-def _again(
-    error: ErrorRecord, run: RunFacts, attempt: int, losses: int, after_s: float | None, now: int, rng: random.Random
-) -> Settlement:
-    delay_s = next_delay(run.retry, attempt, error.error_class, rng, run.own_delays) if after_s is None else after_s
+def _again(outcome: Failed, run: RunFacts, attempt: int, losses: int, now: int, rng: random.Random) -> Settlement:
+    error, delay_s = outcome.error, outcome.after_s
+    if delay_s is None:
+        delay_s = next_delay(run.retry, attempt, error.error_class, rng, run.own_delays)
     due = now + int(delay_s * 1_000_000)
     if run.deadline is not None and due >= run.deadline:
         late = ErrorRecord(error.error_class, f"{error.message} (no retry: its deadline comes first)", error.traceback)
-        return _fail(late, attempt, losses, unfinished=False)
+        return _fail(late, attempt, losses, unfinished=not outcome.by_handler)
     solo = losses >= SOLO_AFTER
     if delay_s <= 0:
         place = position(now, run.level, run.aging_step)
@@ -178,7 +178,7 @@ def _lost(worker: str, started: bool, run: RunFacts, now: int, rng: random.Rando
     if (started and attempt >= run.max_attempts) or losses >= MAX_LOSSES:
         return _fail(error, attempt, losses, unfinished=True)
     if started:
-        return _again(error, run, attempt, losses, None, now, rng)
+        return _again(Failed(error, by_handler=False), run, attempt, losses, now, rng)
     return Settlement(
         Way.RETRY_NOW,
         JobState.READY,

@@ -12,7 +12,7 @@ from penstock.domain.events import Event
 from penstock.domain.options import moment_of
 from penstock.store.base import Store, Topics
 from penstock.store.program import Topic
-from penstock.store.programs.events import StoredEvent, log_head, number_events, read_events
+from penstock.store.programs.events import StoredEvent, log_head, number_events, read_events, unnumbered_events
 
 E = TypeVar("E", bound=Event)
 
@@ -97,9 +97,11 @@ class EventLog:
             subscription.close()
 
     async def _number(self) -> None:
-        # Whoever reads first gives positions to what has committed since; a short read finds nothing to do.
-        while await self._store.run(number_events(_BATCH), durable=False) >= _BATCH:
-            pass
+        # Whoever reads first gives positions to what has committed since. Mostly there is nothing to do, which is found
+        # by reading: readers do not wait for writers.
+        while await self._store.read(unnumbered_events()):
+            if await self._store.run(number_events(_BATCH), durable=False) < _BATCH:
+                return
 
 
 async def _wait(grown: asyncio.Event) -> None:

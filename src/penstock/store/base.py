@@ -5,7 +5,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from penstock.clock import Clock
+from penstock.store.migrations import check
 from penstock.store.program import Program
+from penstock.store.programs.read import schema_state
 
 R = TypeVar("R")
 
@@ -78,6 +80,23 @@ class Store(ABC):
     @abstractmethod
     def run_on_sync(self, connection: Any, program: Program[R]) -> R:
         """As `run_on` for a SQLAlchemy Session or Connection, or a driver connection."""
+
+    @property
+    @abstractmethod
+    def newest_migration(self) -> int:
+        """The number of the newest migration this code has."""
+
+    @abstractmethod
+    def measure_clock_sync(self) -> None:
+        """Set `clock` by the database's time, where that may be another machine's; blocking. Raises StoreUnavailable."""
+
+    def recheck_sync(self) -> None:
+        """What a heartbeat looks after, blocking: the clock, and whether the schema still serves this code.
+
+        Raises SchemaError when another process has brought the schema beyond what this code may use.
+        """
+        self.measure_clock_sync()
+        check(self.read_sync(schema_state()), self.newest_migration)
 
     @abstractmethod
     def subscribe(self, on_wake: OnWake) -> Subscription:

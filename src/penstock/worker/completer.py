@@ -31,7 +31,8 @@ class Completer(Service):
     """Takes the ends of runs and writes them; refuses none and forgets none.
 
     A batch is written at once when nothing is under way, else together with what comes meanwhile. While the store is
-    away results wait in memory. `on_settled` is told the queues of what was written; `before` runs ahead of each batch.
+    away results wait in memory. `on_settled` is told the queues of what was written and when the
+    first of it is due again (µs); `before` runs ahead of each batch.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Completer(Service):
         outage: Outage,
         on_failure: OnFailure,
         *,
-        on_settled: Callable[[Collection[str]], None],
+        on_settled: Callable[[Collection[str], int | None], None],
         before: Callable[[Sequence[RunEnd]], "asyncio.Future[None] | None"],
     ) -> None:
         super().__init__("completer", on_failure)
@@ -123,7 +124,8 @@ class Completer(Service):
             return
         tally(batch, states, self._counts)
         log_settled(batch, states, self._worker)
-        self._on_settled({end.lane.queue for end in batch})
+        due = [end.settlement.due_at for end in batch if end.settlement.due_at is not None]
+        self._on_settled({end.lane.queue for end in batch}, min(due, default=None))
 
     async def _patiently(self, batch: Sequence[RunEnd]) -> dict[str, JobState]:
         backoff = Backoff()

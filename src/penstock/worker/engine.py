@@ -1,6 +1,6 @@
 """What a worker needs of the engine it works for; `Penstock` has all of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ from penstock.domain.events import Event
 from penstock.domain.job import JobData
 from penstock.sealing import Keyring
 from penstock.store.base import Store
+from penstock.store.programs.upkeep import Declared
 
 
 class RunProducer(Protocol):
@@ -48,6 +49,11 @@ class Engine(Protocol):
     @property
     def keyring(self) -> Keyring:
         """Opens sealed secrets."""
+        ...
+
+    @property
+    def schedules(self) -> Mapping[str, Declared]:
+        """The schedules this code declares, by name."""
         ...
 
     @property

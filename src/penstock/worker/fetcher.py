@@ -1,26 +1,22 @@
 """The fetcher: one loop that claims for all queues of a process and feeds the executor."""
 
 import asyncio
-import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from penstock.errors import StoreUnavailable
 from penstock.store.base import Store, Topics
-from penstock.store.program import Program, Topic
-from penstock.store.programs.claim import Claimed, ClaimedJob, ClaimRequest, claim, fall_due, solo_waiting
+from penstock.store.program import Topic
+from penstock.store.programs.claim import Claimed, ClaimedJob, fall_due, solo_waiting
 from penstock.store.programs.workers import cancels_of_worker
+from penstock.worker.claims import Claims
 from penstock.worker.executor import Executor
 from penstock.worker.feed import STALE_S, Feed
-from penstock.worker.outage import Outage
 from penstock.worker.pacing import Backoff, jittered
 from penstock.worker.rotation import Rotation
 from penstock.worker.run import Run
 from penstock.worker.service import OnFailure, Service
 from penstock.worker.solo import SoloTurn
-
-R = TypeVar("R")
 
 MAX_BATCH = 1_000
 DUE_S = 1.0
@@ -35,13 +31,12 @@ class Backs:
     """What the fetcher hands back, and what it must ask: both by callables, so that it knows no other service.
 
     release: a claimed job that this process will not start, with the reason; cancelled: one cancelled before it
-    started; may_claim: whether claims are allowed now; worker_id: the number the store knows this worker by.
+    started; may_claim: whether claims are allowed now.
     """
 
     release: Callable[[ClaimedJob, str], None]
     cancelled: Callable[[ClaimedJob, str], None]
     may_claim: Callable[[], bool]
-    worker_id: Callable[[], int]
 
 
 class Fetcher(Service):
@@ -53,11 +48,9 @@ class Fetcher(Service):
         feeds: Sequence[Feed],
         executor: Executor,
         backs: Backs,
-        outage: Outage,
+        claims: Claims,
         on_failure: OnFailure,
         *,
-        kinds: tuple[str, ...],
-        seal_keys: tuple[str, ...],
         prefetch: int,
     ) -> None:
         super().__init__("fetcher", on_failure)
@@ -67,16 +60,13 @@ class Fetcher(Service):
         self._rotation = Rotation({feed.name: feed.settings.weight for feed in feeds})
         self._executor = executor
         self._backs = backs
-        self._outage = outage
-        self._kinds = kinds
-        self._seal_keys = seal_keys
+        self._claims = claims
         self._prefetch = prefetch
         self._solo = SoloTurn(self)
         self._wake = asyncio.Event()
         self._due_at = 0.0
         self._see_cancels = False
         self._cancelled: set[str] = set()
-        self.claiming: set[int] = set()
         self.closing = False
 
     async def start(self) -> None:
@@ -107,7 +97,7 @@ class Fetcher(Service):
 
     def holds(self, job_id: str, claim_id: int) -> bool:
         """Whether this claimed job waits inside the process, or its claim is under way."""
-        if claim_id in self.claiming:
+        if claim_id in self._claims.under_way:
             return True
         return any(job.id == job_id and job.claim_id == claim_id for feed in self.feeds.values() for job in feed.buffer)
 
@@ -124,8 +114,13 @@ class Fetcher(Service):
                 feed.wake()
         self._wake.set()
 
-    def on_settled(self, queues: Collection[str]) -> None:
-        """Runs of these queues are settled: a total that counts rows has room, and the backlog may have."""
+    def on_settled(self, queues: Collection[str], due_at: int | None = None) -> None:
+        """Runs of these queues are settled, so a total that counts rows has room; the first is due again then (µs)."""
+        if due_at is not None:
+            wait = max(_SOONEST_S, (due_at - self._store.clock.now()) / 1_000_000)
+            if wait < DUE_S:
+                self._due_at = min(self._due_at, self._loop.time() + wait)
+                self._wake.set()
         for name in queues:
             feed = self.feeds.get(name)
             if feed is not None and feed.settings.gated:
@@ -150,7 +145,7 @@ class Fetcher(Service):
             if job is not None:
                 self._backs.cancelled(job, reason)
                 return
-        if self.claiming:
+        if self._claims.under_way:
             self._cancelled.add(job_id)
 
     def _on_wake(self, topics: Topics) -> None:
@@ -173,7 +168,7 @@ class Fetcher(Service):
             try:
                 again = await self._turn()
             except StoreUnavailable as error:
-                self._outage.began(error)
+                self._claims.outage.began(error)
                 await self.pause(backoff.next())
                 continue
             backoff.reset()
@@ -200,14 +195,14 @@ class Fetcher(Service):
     async def _fall_due(self) -> None:
         now = self._store.clock.now()
         self._due_at = self._loop.time() + jittered(DUE_S)
-        upcoming = await self.write(fall_due(now))
+        upcoming = await self._claims.write(fall_due(now))
         if upcoming is not None:
             wait = max(_SOONEST_S, (upcoming - now) / 1_000_000)
             self._due_at = min(self._due_at, self._loop.time() + wait)
 
     async def _fetch_cancels(self) -> None:
         try:
-            found = await self._store.read(cancels_of_worker(self._backs.worker_id()))
+            found = await self._store.read(cancels_of_worker(self._claims.worker_id()))
         except StoreUnavailable:
             self._see_cancels = True
             raise
@@ -227,34 +222,12 @@ class Fetcher(Service):
         return True
 
     async def claim(self, feed: Feed, limit: int, *, solo: bool = False) -> Claimed:
-        """Claim from one queue. A wake-up that comes meanwhile makes it due again."""
-        request = ClaimRequest(
-            feed.name, self._kinds, limit, secrets.randbits(63), self._backs.worker_id(), self._seal_keys, solo,
-            feed.settings.unknown_kinds == "fail", feed.settings.gated, {} if solo else feed.after,
-        )  # fmt: skip
-        feed.due, was_due = False, feed.due
-        self.claiming.add(request.claim_id)
-        feed.counts.polls += 1
-        try:
-            claimed = await self.write(claim(request, self._store.clock.now()))
-        except BaseException:
-            feed.due = True
-            raise
-        finally:
-            self.claiming.discard(request.claim_id)
-        if solo:
-            feed.due = was_due or feed.due
-        return claimed
+        """Claim from one queue."""
+        return await self._claims.claim(feed, limit, solo=solo)
 
     async def has_solo(self, feed: Feed) -> bool:
         """Whether a job that has to be claimed alone is ready in this queue."""
         return await self._store.read(solo_waiting(feed.name))
-
-    async def write(self, program: Program[R]) -> R:
-        """Run a program that need not reach the disk."""
-        answer = await self._store.run(program, durable=False)
-        self._outage.over()
-        return answer
 
     async def pause(self, seconds: float) -> None:
         """Wait for a wake-up, at most so long."""

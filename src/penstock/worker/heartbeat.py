@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.errors import StoreUnavailable
+from penstock.errors import SchemaError, StoreUnavailable
 from penstock.store.base import Store
 from penstock.store.programs.workers import Beat, HeldRun, beat
 from penstock.worker.executor import Executor
@@ -31,13 +31,15 @@ class Findings:
     """Whom the heartbeat tells, in the loop.
 
     assigned: what the store assigns to us; unregistered: our row is gone, so we were declared lost; lapsed, renewed: we
-    cannot, and can again, renew the lease. `stats` and `stopping` are asked from the thread.
+    cannot, and can again, renew the lease; outdated: the schema needs newer code than ours. `stats` and `stopping` are
+    asked from the thread.
     """
 
     assigned: Callable[[list[HeldRun]], None]
     unregistered: Callable[[], None]
     lapsed: Callable[[], None]
     renewed: Callable[[], None]
+    outdated: Callable[[SchemaError], None]
     stats: Callable[[], Mapping[str, Any]]
     stopping: Callable[[], bool]
     worker_id: Callable[[], int]
@@ -123,7 +125,17 @@ class Heartbeat(Service):
         if found.registered:
             self._renewed_at = asked
         self._loop.call_soon_threadsafe(self._found, found)
+        self._recheck()
         return True
+
+    def _recheck(self) -> None:
+        """Look after the clock, and whether somebody migrated the database beyond this code."""
+        try:
+            self._store.recheck_sync()
+        except SchemaError as error:
+            self._loop.call_soon_threadsafe(self._findings.outdated, error)
+        except StoreUnavailable as error:
+            self._outage.began(error)
 
     def _long_runs(self) -> list[Any]:
         """Runs longer than one beat, not yet known to have started."""

@@ -17,6 +17,7 @@ ROW = "maintenance"
 LEFT = -1
 """The counter of a leader that has signed off."""
 STEPS_PER_LEASE = 3
+_FAREWELL_S = 2.0
 
 
 class Leader(Service):
@@ -46,8 +47,8 @@ class Leader(Service):
             return
         (worker_id, term), self._term = self._term, None
         try:
-            await self._store.run(leave_lead(ROW, worker_id, term), durable=False)
-        except StoreUnavailable:
+            await asyncio.wait_for(self._store.run(leave_lead(ROW, worker_id, term), durable=False), _FAREWELL_S)
+        except (StoreUnavailable, TimeoutError):
             logger.info("the lead was not handed over; another takes it after a lease", worker=self._worker)
 
     @property

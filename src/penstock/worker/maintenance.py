@@ -109,11 +109,13 @@ class Maintenance(Service):
         """Take the runs of workers that were silent for a lease, during which we ourselves could write."""
         found = await store.read(worker_beats())
         now = time.monotonic()
-        silent = self._silence.look({worker_id: beats for worker_id, (_, beats) in found.items()}, now)
+        silent = self._silence.look({worker_id: pulse.beats for worker_id, pulse in found.items()}, now)
         for worker_id, (seconds, since) in silent.items():
-            if worker_id == self._worker_id() or seconds < self._lease_s or self._leader.kept_at <= since:
+            # Each by its own lease; at least ours, since we look only so often.
+            lease_s = max(self._lease_s, found[worker_id].lease_us / 1_000_000)
+            if worker_id == self._worker_id() or seconds < lease_s or self._leader.kept_at <= since:
                 continue
-            name = found[worker_id][0]
+            name = found[worker_id].name
             taken = await self._take_from(store, worker_id, name)
             logger.info("a lost worker's jobs were taken", lost=name, jobs=taken, worker=self._worker)
 

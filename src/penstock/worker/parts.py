@@ -1,13 +1,15 @@
 """A worker's services, wired to each other."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from penstock.domain.outcomes import Cancelled, Outcome, Released
+from penstock.errors import SchemaError
 from penstock.registry import Registry
 from penstock.store.programs.claim import ClaimedJob
-from penstock.store.programs.workers import HeldRun
+from penstock.store.programs.workers import HeldRun, give_back
+from penstock.worker.claims import Claims
 from penstock.worker.completer import Completer
 from penstock.worker.engine import Engine
 from penstock.worker.executor import Executor
@@ -19,7 +21,7 @@ from penstock.worker.maintenance import Duty, Maintenance
 from penstock.worker.options import WorkerOptions
 from penstock.worker.outage import Outage
 from penstock.worker.progress import ProgressWriter
-from penstock.worker.reconcile import STRAY_S, Reconciler, RunKey, give_back
+from penstock.worker.reconcile import STRAY_S, Reconciler, RunKey
 from penstock.worker.redaction import Redactor
 from penstock.worker.registration import Registration
 from penstock.worker.run import Run, Stop
@@ -42,13 +44,20 @@ class Blueprint:
 class Parts:
     """All services of one worker. Made in the loop that runs them, after the worker has signed on."""
 
-    def __init__(self, plan: Blueprint, registration: Registration, on_failure: OnFailure) -> None:
+    def __init__(
+        self,
+        plan: Blueprint,
+        registration: Registration,
+        on_failure: OnFailure,
+        on_outdated: Callable[[SchemaError], None],
+    ) -> None:
         engine, options = plan.engine, plan.options
         self._store = store = engine.store
         self._options = options
         self._registration = registration
         self._counts = {name: Counts() for name in options.queues}
         self._aging = {name: queue.aging_step for name, queue in options.queues.items()}
+        self._on_outdated = on_outdated
         self.stopping = False
         outage = Outage(options.name)
         redactor = Redactor()
@@ -64,11 +73,9 @@ class Parts:
             store,
             options.feeds(self._counts, engine.settings.poll_s, asyncio.get_running_loop().time()),
             self.executor,
-            Backs(self._release, self._cancelled, self._may_claim, lambda: registration.worker_id),
-            outage,
+            Backs(self._release, self._cancelled, self._may_claim),
+            Claims(store, outage, plan.registry.kinds, engine.keyring.ids, lambda: registration.worker_id),
             on_failure,
-            kinds=plan.registry.kinds,
-            seal_keys=engine.keyring.ids,
             prefetch=engine.settings.prefetch,
         )
         self.completer = Completer(
@@ -111,6 +118,7 @@ class Parts:
             unregistered=self._unregistered,
             lapsed=self._lapsed,
             renewed=self.fetcher.look,
+            outdated=self._on_outdated,
             stats=lambda: self.stats().as_row(),
             stopping=lambda: self.stopping,
             worker_id=lambda: self._registration.worker_id,

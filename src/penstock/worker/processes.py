@@ -34,6 +34,7 @@ class Processes:
         self._command = list(command)
         self._children: set[asyncio.subprocess.Process] = set()
         self._stopping = asyncio.Event()
+        self._hopeless = 0
 
     async def run(self) -> int:
         """Run until SIGTERM or SIGINT, which go on to the children; answers the worst of their exit codes."""
@@ -43,7 +44,7 @@ class Processes:
         try:
             async with asyncio.TaskGroup() as group:
                 keepers = [group.create_task(self._keep(number)) for number in range(self._count)]
-            return max(keeper.result() for keeper in keepers)
+            return self._hopeless or max(keeper.result() for keeper in keepers)
         finally:
             for number in SIGNALS:
                 loop.remove_signal_handler(number)
@@ -66,6 +67,7 @@ class Processes:
             lived = time.monotonic() - began
             logger.warning("a worker process ended by itself", child=number, code=code, seconds=round(lived, 1))
             if first and code and lived < HOPELESS_S:
+                self._hopeless = code
                 self.stop()
                 break
             first = False
@@ -80,7 +82,9 @@ class Processes:
         if self._stopping.is_set():
             child.terminate()
         try:
-            return exit_code(await child.wait())
+            code = await child.wait()
+            # Our signal came before it had its handlers: it had not begun anything.
+            return 0 if self._stopping.is_set() and -code in SIGNALS else exit_code(code)
         finally:
             self._children.discard(child)
             if child.returncode is None:

@@ -7,11 +7,10 @@ import socket
 from penstock.errors import StoreUnavailable
 from penstock.store.base import Store
 from penstock.store.programs.change import put_queue
-from penstock.store.programs.workers import WorkerInfo, add_worker, remove_worker
+from penstock.store.programs.workers import WorkerInfo, add_worker, give_back, remove_worker
 from penstock.worker.logs import get_logger
 from penstock.worker.options import WorkerOptions
 from penstock.worker.pacing import Backoff
-from penstock.worker.reconcile import give_back
 
 logger = get_logger(__name__)
 
@@ -23,7 +22,13 @@ class Registration:
         self._store = store
         self._options = options
         self._info = WorkerInfo(
-            options.name, socket.gethostname(), os.getpid(), options.build_id, tuple(sorted(options.queues)), kinds
+            options.name,
+            socket.gethostname(),
+            os.getpid(),
+            options.build_id,
+            tuple(sorted(options.queues)),
+            kinds,
+            int(options.lease_s * 1_000_000),
         )
         self.worker_id = 0
         self.is_valid = False

@@ -2,13 +2,15 @@
 
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from penstock.domain.queue import Queue
+from penstock.errors import SchemaError
 from penstock.registry import Registry
+from penstock.store.programs.upkeep import declare_schedules
+from penstock.worker.duties import STANDARD
 from penstock.worker.engine import Engine
 from penstock.worker.logs import get_logger
 from penstock.worker.maintenance import Duty
@@ -59,13 +61,23 @@ class Worker:
             engine.settings, registry, queues=queues, name=name, concurrency=concurrency, build_id=build_id,
             grace_s=grace_s, lease_s=lease_s, kill_grace_s=kill_grace_s,
         )  # fmt: skip
-        self._plan = Blueprint(engine, registry, self._options, duties)
+        self._plan = Blueprint(engine, registry, self._options, (*STANDARD, *duties))
         self._handle_signals = handle_signals
         self._parts: Parts | None = None
         self._registration: Registration | None = None
         self._last_stats = WorkerStats.of({}, stubborn=0, unwritten=0)
         self._signals = 0
         self._failed = False
+        self._code = EXIT_FINISHED
+        self._asked = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._stopping = asyncio.Lock()
+        self._ending: asyncio.Task[int] | None = None
+
+    @property
+    def blueprint(self) -> Blueprint:
+        """What it was made of: engine, registry, options and duties."""
+        return self._plan
 
     @property
     def name(self) -> str:
@@ -77,8 +89,6 @@ class Worker:
 
         0: all jobs finished; 1: some were given back, or results could not be written; 130: a second signal came.
         """
-        self._asked = asyncio.Event()
-        self._hurry = asyncio.Event()
         loop = asyncio.get_running_loop()
         signals = (signal.SIGTERM, signal.SIGINT) if self._handle_signals else ()
         for number in signals:
@@ -98,12 +108,11 @@ class Worker:
         """Sign on and begin to work; for embedding in an application. Raises StoreUnavailable."""
         if self._parts is not None:
             raise RuntimeError(f"worker {self.name} runs already")
-        if not hasattr(self, "_asked"):
-            self._asked, self._hurry = asyncio.Event(), asyncio.Event()
         registration = Registration(self._plan.engine.store, self._options, self._plan.registry.kinds)
         await registration.sign_on()
+        await self._declare_schedules()
         self._registration = registration
-        self._parts = parts = Parts(self._plan, registration, self._on_failure)
+        self._parts = parts = Parts(self._plan, registration, self._on_failure, self._on_outdated)
         for service in parts.services:
             await service.start()
         logger.info(
@@ -112,10 +121,13 @@ class Worker:
 
     async def stop(self, grace_s: float | None = None) -> int:
         """Claim no more, let running jobs finish for `grace_s`, give the rest back; answers the exit code as `run`."""
-        parts, registration = self._parts, self._registration
-        if parts is None or registration is None:
-            return EXIT_FINISHED
-        grace_s = self._options.grace_s if grace_s is None else grace_s
+        async with self._stopping:
+            if self._parts is not None and self._registration is not None:
+                grace_s = self._options.grace_s if grace_s is None else grace_s
+                self._code = await self._stop(self._parts, self._registration, grace_s)
+        return self._code
+
+    async def _stop(self, parts: Parts, registration: Registration, grace_s: float) -> int:
         until = time.monotonic() + grace_s
         parts.stopping = True
         await parts.fetcher.stop()
@@ -146,6 +158,12 @@ class Worker:
         """What the worker has done and does now; after `stop` what it had done."""
         return self._parts.stats() if self._parts is not None else self._last_stats
 
+    async def _declare_schedules(self) -> None:
+        """Take over the schedules of this code, for the queues it serves."""
+        store, declared = self._plan.engine.store, self._plan.engine.schedules
+        queues = sorted(self._options.queues)
+        await store.run(declare_schedules(list(declared.values()), queues, store.clock.now()))
+
     async def _let_finish(self, parts: Parts, until: float) -> bool:
         """Wait for running jobs until then, stop and release the others; False when jobs were given back."""
         await self._wait_idle(parts, until)
@@ -170,6 +188,15 @@ class Worker:
         except TimeoutError:
             logger.warning("the worker could not sign off in time; it will be taken for lost", worker=self.name)
 
+    def _on_outdated(self, error: SchemaError) -> None:
+        """The database was migrated beyond this code: claim no more, let jobs finish, and end `run`."""
+        if self._registration is not None and self._registration.is_valid:
+            logger.error(
+                "this worker's code is too old for the database; it drains", worker=self.name, reason=str(error)
+            )
+            self._registration.void()
+            self._asked.set()
+
     def _on_signal(self) -> None:
         self._signals += 1
         if self._signals == 1:
@@ -180,7 +207,9 @@ class Worker:
 
     def _on_failure(self, service: str, error: BaseException) -> None:
         """A service ended with an error nobody expected: the worker stops rather than limps on."""
-        self._failed = True
         logger.critical("a part of the worker failed; it stops", part=service, exc_info=error, worker=self.name)
         self._asked.set()
-        sys.stderr.flush()
+        if not self._failed:
+            self._failed = True
+            # For an application that embeds the worker and waits for nothing.
+            self._ending = asyncio.get_running_loop().create_task(self.stop(), name="penstock-ending")

@@ -7,7 +7,7 @@ from penstock.errors import ConfigurationError
 from penstock.store import migrations
 from penstock.store.program import Call, Lane, LaneKey, Steps, program
 from penstock.store.sqlite.lanes import LaneCache
-from penstock.store.sqlite.migrate import split
+from penstock.store.sqlite.migrate import migrate
 from penstock.store.sqlite.runner import execute, own_statements, run_inline
 from penstock.store.sqlite.store import SqliteStore
 from tests.store.sqlite.things import THINGS, add, lanes, listing
@@ -112,10 +112,8 @@ def test_an_empty_cache_knows_no_lane():
 
 
 @pytest.mark.parametrize("name", sorted(own_statements()))
-def test_a_statement_of_the_engine_fits_its_tables(connection, name):
-    for migration in migrations.load("penstock.store.sqlite.migrations"):
-        for statement in split(migration):
-            connection.execute(statement)
+def test_a_statement_of_the_engine_fits_its_tables(connection, name, things_path):
+    migrate(things_path, migrations.load("penstock.store.sqlite.migrations"))
     for part in own_statements()[name]:
         connection.execute(f"EXPLAIN {part}", _AnyParameter())
 

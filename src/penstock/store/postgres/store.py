@@ -183,6 +183,11 @@ class PostgresStore(Store):
         """As `measure_clock`, blocking."""
         run_blocking(self._measure_over(self._blocking_pool))
 
+    @property
+    def newest_migration(self) -> int:
+        """The number of the newest migration this code has."""
+        return len(self._migrations)
+
     async def _measure_over(self, pool: Pool) -> None:
         with translated():
             async with pool.wire() as wire:

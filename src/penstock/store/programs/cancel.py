@@ -29,10 +29,20 @@ def cancel(ids: Sequence[str], now: int, reason: str) -> Steps[CancelReport]:
 @program
 def cancel_flow(flow_id: str, now: int, reason: str) -> Steps[CancelReport | None]:
     """Cancel every open job of a flow; None when there is no such flow."""
-    if not (yield Call("lock_flow", {"flow_id": flow_id})):
+    if not (yield Call("get_flow", {"flow_id": flow_id})):
         return None
-    ids = [row[0] for row in (yield Call("open_jobs_of_flow", {"flow_id": flow_id}))]
-    return (yield from _cancel(ids, now, reason))
+    total = CancelReport([], [], [], [])
+    seen: set[str] = set()
+    while True:
+        # Again until there is nothing new: a run may have added jobs before it was asked to stop. Jobs are locked before
+        # their flow, as everywhere.
+        found = {row[0] for row in (yield Call("open_jobs_of_flow", {"flow_id": flow_id}))} - seen
+        if not found:
+            return total
+        seen |= found
+        report = yield from _cancel(sorted(found), now, reason)
+        total.cancelled.extend(report.cancelled)
+        total.stopping.extend(report.stopping)
 
 
 def _cancel(ids: Sequence[str], now: int, reason: str) -> Steps[CancelReport]:

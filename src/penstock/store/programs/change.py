@@ -30,13 +30,15 @@ def move_waiting(move: Move, now: int) -> Steps[JobState]:
     if JobState(state) not in WAITING:
         raise Conflict(f"job {move.job_id} is {state}; only a waiting job can be moved")
     level = old_level if move.level is None else move.level
-    parked = state == JobState.SCHEDULED and reason == "concurrency"
+    parked = state == JobState.SCHEDULED and due is None
     if move.due_at is not None and not parked:
         due = move.due_at if move.due_at > now else None
         if state != JobState.BLOCKED:
             state, reason = (JobState.SCHEDULED, "delay") if due else (JobState.READY, None)
     # The time it became ready is what its old position says of it.
-    ready_at = now if move.due_at is not None else old_position + (position(0, 0, aging) - position(0, old_level, aging))
+    ready_at = (
+        now if move.due_at is not None else old_position + (position(0, 0, aging) - position(0, old_level, aging))
+    )
     at = due or max(ready_at, created_at)
     params = {"job_id": move.job_id, "state": state, "priority": level, "position": position(at, level, aging)}
     yield Call("move_waiting", params | {"due": due, "reason": reason})

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from penstock import codec
 from penstock.domain.order import STRICT_STEP
@@ -72,7 +73,7 @@ def claim(request: ClaimRequest, now: int) -> Steps[Claimed]:
             return Claimed([], full=False, next_at=next_at)
     rows = yield Call("claim", _params(request, limit, now))
     full = len(rows) >= limit
-    rows.sort(key=_position)
+    rows = _in_order(rows)
     if any(row[12] is not None for row in rows):
         rows = yield from _park_over_limit(request.claim_id, rows)
     if spend is not None and rows:
@@ -96,9 +97,16 @@ def _params(request: ClaimRequest, limit: int, now: int) -> dict[str, object]:
     }
 
 
-def _position(row: Row) -> int:
-    position: int = row[4]
-    return position
+def _in_order(rows: Sequence[Row]) -> list[Row]:
+    """The claimed rows as the statement chose them: by priority (unless the queue ages), a turn for each tenant, age."""
+    turns: Counter[tuple[object, int]] = Counter()
+    placed: list[tuple[int, int, int, Row]] = []
+    for row in sorted(rows, key=lambda row: int(row[4])):
+        tenant, place, level, aging = row[3], row[4], row[5], row[16]
+        band = -level if aging is None else 0
+        turns[tenant, band] += 1
+        placed.append((band, turns[tenant, band], place, row))
+    return [row for *_, row in sorted(placed, key=lambda one: one[:3])]
 
 
 def _gate(request: ClaimRequest, now: int) -> Steps[tuple[int, int | None, tuple[Rate, list[tuple[int, int]]] | None]]:
@@ -113,7 +121,7 @@ def _gate(request: ClaimRequest, now: int) -> Steps[tuple[int, int | None, tuple
         limit = min(limit, total - running)
     if rate_limit is None:
         return limit, None, None
-    rate = Rate(rate_limit, rate_period / 1_000_000)
+    rate = Rate(rate_limit, timedelta(microseconds=rate_period))
     starts = [(end, n) for end, n in codec.loads(starts_json)]
     allowed, next_at = allowance(rate, starts, now)
     return min(limit, allowed), next_at, (rate, starts)
@@ -125,7 +133,7 @@ def _park_over_limit(claim_id: int, rows: Sequence[Row]) -> Steps[list[Row]]:
     sees every claim that committed before and holds back every one that comes after.
     """
     keys = sorted({row[12] for row in rows if row[12] is not None})
-    yield Call("lock_concurrency_keys", {"keys": codec.ids(keys)})
+    yield from _lock_keys(keys)
     running = Counter(dict((yield Call("running_by_key", {"keys": codec.ids(keys)}))))
     running.subtract(row[12] for row in rows if row[12] is not None)
     kept: list[Row] = []
@@ -141,6 +149,15 @@ def _park_over_limit(claim_id: int, rows: Sequence[Row]) -> Steps[list[Row]]:
     if parked:
         yield Call("park", {"ids": codec.ids(parked), "claim_id": claim_id})
     return kept
+
+
+def _lock_keys(keys: Sequence[str]) -> Steps[None]:
+    """Take the turn on these keys (sorted); their rows are made at the first use."""
+    locked = yield Call("lock_concurrency_keys", {"keys": codec.ids(keys)})
+    if len(locked) < len(keys):
+        yield Call("make_concurrency_keys", {"keys": codec.ids(keys)})
+        # Again, in a statement of its own: what somebody else made meanwhile is seen and locked only now.
+        yield Call("lock_concurrency_keys", {"keys": codec.ids(keys)})
 
 
 def _job(row: Row, request: ClaimRequest) -> ClaimedJob:
@@ -171,9 +188,9 @@ def solo_waiting(queue: str) -> Steps[bool]:
 
 def unpark(keys: Sequence[str]) -> Steps[None]:
     """Let parked jobs of these concurrency keys go on where there is room."""
-    ordered = codec.ids(sorted(set(keys)))
-    yield Call("lock_concurrency_keys", {"keys": ordered})
-    freed = yield Call("unpark", {"keys": ordered})
+    ordered = sorted(set(keys))
+    yield from _lock_keys(ordered)
+    freed = yield Call("unpark", {"keys": codec.ids(ordered)})
     if freed:
         yield wake_queues({row[0] for row in freed})
 

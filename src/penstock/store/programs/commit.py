@@ -1,13 +1,13 @@
 """What a transaction buffered, written in one go; alone, on behalf of a run, or together with the run's end."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from penstock.domain.states import JobState
 from penstock.errors import ClaimLost
 from penstock.store.program import Steps, program
-from penstock.store.programs.enqueue import Enqueued, Fence, NewFlow, NewJob, enqueue, hold
+from penstock.store.programs.enqueue import Fence, enqueue, hold
 from penstock.store.programs.events import NewEvent, publish
+from penstock.store.programs.new import Enqueued, NewFlow, NewJob
 from penstock.store.programs.settle import RunEnd, settle
 
 

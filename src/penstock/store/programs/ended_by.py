@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from penstock import codec
-from penstock.store.program import Call, LaneKey, Steps
-from penstock.store.programs.enqueue import NewJob, enqueue
+from penstock.domain.secret import masked
+from penstock.store.program import Call, LaneKey, Steps, wake_queues
+from penstock.store.programs.insert import lanes_of, write_jobs
+from penstock.store.programs.new import NewJob
 
 
 def enqueue_ended_by(ids: Sequence[str], now: int) -> Steps[None]:
@@ -21,7 +23,8 @@ def enqueue_ended_by(ids: Sequence[str], now: int) -> Steps[None]:
         told = {
             "job_id": id_,
             "kind": kind,
-            "data": codec.loads(data),
+            # Sealed values are bound to the job that ended; nobody else can open them.
+            "data": masked(codec.loads(data)),
             "state": state,
             "reason": reason or "",
             "flow_id": flow_id,
@@ -30,4 +33,5 @@ def enqueue_ended_by(ids: Sequence[str], now: int) -> Steps[None]:
         lane = LaneKey(declared["queue"], declared["kind"], tenant)
         jobs.append(NewJob(codec.new_id(), lane, declared["level"], declared["attempts"], codec.dumps(told)))
     if jobs:
-        yield from enqueue(jobs, now)
+        yield from write_jobs(jobs, (yield from lanes_of(jobs)), now)
+        yield wake_queues({job.lane.queue for job in jobs})

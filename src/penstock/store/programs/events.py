@@ -39,10 +39,18 @@ def publish(events: Sequence[NewEvent], now: int) -> Steps[None]:
 
 
 @program
+def unnumbered_events() -> Steps[bool]:
+    """Whether there are committed events that have no position yet."""
+    return bool((yield Call("unnumbered", only=True)))
+
+
+@program
 def number_events(limit: int = 1000) -> Steps[int]:
     """Give positions to committed events that have none yet; answers how many got one."""
     if not (yield Call("unnumbered")):
         return 0
+    # In a statement of its own: the next one must see what whoever held the lock before has numbered.
+    yield Call("lock_log")
     return int((yield Call("number_events", {"limit": limit}))[0][0])
 
 
@@ -51,8 +59,8 @@ def read_events(
     after: int, limit: int, *, stream: str | None = None, subject: str | None = None, types: Sequence[str] | None = None
 ) -> Steps[list[StoredEvent]]:
     """Events after a position, in order, filtered by stream, subject and types."""
-    params = {"after": after, "limit": limit, "stream": stream, "subject": subject}
-    params["types"] = codec.ids(list(types)) if types is not None else None
+    wanted = None if types is None else codec.ids(list(types))
+    params = {"after": after, "limit": limit, "stream": stream, "subject": subject, "types": wanted}
     return [StoredEvent(*row) for row in (yield Call("read_events", params, only=True))]
 
 

@@ -16,6 +16,7 @@ from penstock.domain.states import FINAL, JobState
 from penstock.store.program import Call, Row, Steps, wake_queues
 from penstock.store.programs.claim import unpark
 from penstock.store.programs.ended_by import enqueue_ended_by
+from penstock.store.programs.new import Unmet
 
 _Parent: TypeAlias = tuple[str, bool]
 """Id of an ended job or flow, and whether it completed."""
@@ -72,9 +73,11 @@ def _advance(parents: Sequence[_Parent], now: int) -> Steps[list[Ended]]:
     """Count the ended parents down in their children; start those that may, end and answer those that never can."""
     rows = codec.rows([{"id": id_, "ok": ok} for id_, ok in parents])
     going: list[dict[str, Any]] = []
-    unmet: list[dict[str, Any]] = []
+    unmet: list[Unmet] = []
+    puzzling: dict[str, str] = {}
     queues: set[str] = set()
-    for child in (yield Call("advance_children", {"ended": rows})):
+    # In the order of their ids, which is that of their enqueue: microseconds of position keep it.
+    for index, child in enumerate(sorted((yield Call("advance_children", {"ended": rows})))):
         id_, queue, when, open_, completed, failed, culprit, due, level, aging = child
         verdict = judge(When(when), open_, completed, failed)
         if verdict is Verdict.START:
@@ -84,21 +87,50 @@ def _advance(parents: Sequence[_Parent], now: int) -> Steps[list[Ended]]:
                 {
                     "id": id_,
                     "state": JobState.SCHEDULED if later else JobState.READY,
-                    "position": position(at, level, aging),
+                    "position": position(at + index, level, aging),
                     "due": due if later else None,
                     "reason": "delay" if later else None,
                 }
             )
             queues.add(queue)
         elif verdict is Verdict.UNMET:
-            reason = f"its condition {when} can no longer be met: {culprit} did not complete"
-            unmet.append({"id": id_, "culprit": culprit, "reason": reason})
+            if culprit is None:
+                puzzling[id_] = when
+            else:
+                unmet.append(Unmet(id_, when, culprit))
     if going:
         yield Call("unblock", {"jobs": codec.rows(going)})
         yield wake_queues(queues)
-    if not unmet:
-        return []
-    ended = yield Call("end_unmet", {"jobs": codec.rows(unmet), "now": now})
+    if puzzling:
+        unmet += yield from _find_culprits(puzzling)
+    return (yield from end_unmet(unmet, now)) if unmet else []
+
+
+def _find_culprits(children: Mapping[str, str]) -> Steps[list[Unmet]]:
+    """Of children whose condition was spoiled by a parent that had ended before they were blocked (by a retry)."""
+    found: dict[str, str] = {}
+    pruned: dict[str, str] = {}
+    for child, parent, state, _, total, failed, cancelled in (
+        yield Call("parents_of", {"ids": codec.ids(sorted(children))})
+    ):
+        if state in (JobState.FAILED, JobState.CANCELLED) or failed or cancelled:
+            found.setdefault(child, parent)
+        elif state is None and total is None:
+            pruned[child] = parent
+    return [Unmet(id_, when, found.get(id_) or pruned[id_]) for id_, when in children.items()]
+
+
+def end_unmet(unmet: Sequence[Unmet], now: int) -> Steps[list[Ended]]:
+    """End blocked jobs that can never start; answers them, so that `after_end` does what follows."""
+    rows = [
+        {
+            "id": one.id,
+            "culprit": one.culprit,
+            "reason": f"its condition {one.when} can no longer be met: {one.culprit} did not complete",
+        }
+        for one in unmet
+    ]
+    ended = yield Call("end_unmet", {"jobs": codec.rows(rows), "now": now})
     return [Ended.of(row, unfinished=True) for row in ended]
 
 

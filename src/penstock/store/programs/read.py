@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock import codec
+from penstock.store.migrations import SchemaState
 from penstock.store.program import Call, Row, Steps, program
 
 
@@ -121,6 +122,13 @@ def job_errors(job_id: str) -> Steps[list[ErrorRow]]:
 def rows_of(statement: str, **params: Any) -> Steps[list[Row]]:
     """The rows of one reading statement (list_queues, list_workers, open_counts, …)."""
     return list((yield Call(statement, params, only=True)))
+
+
+@program
+def schema_state() -> Steps[SchemaState]:
+    """Which schema the database has now, and which code it asks for."""
+    found = dict((yield Call("schema_state", only=True)))
+    return SchemaState(int(found["schema_version"]), int(found["compatible_from"]))
 
 
 @program

@@ -1,7 +1,7 @@
 """Retry: what a person brings back from a final state, one job or the failed part of a flow, in one transaction."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +15,15 @@ from penstock.store.program import Call, Row, Steps, program, wake_queues
 
 @dataclass(slots=True)
 class _Tally:
-    """Parents of a job by how they stand once the revival is done."""
+    """Parents of a job by how they stand."""
 
     open: int = 0
     completed: int = 0
     failed: int = 0
-    edges: int = 0
+
+    def row(self, job_id: str) -> dict[str, Any]:
+        """As the statements take it."""
+        return {"id": job_id, "open": self.open, "completed": self.completed, "failed": self.failed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +40,22 @@ def retry_job(job_id: str, now: int) -> Steps[Revived]:
 
     Raises NotFound, Conflict (it has not ended) or UniqueKeyTaken.
     """
-    states = yield Call("job_state", {"job_id": job_id})
-    if not states:
+    found = yield Call("lock_jobs", {"ids": codec.ids([job_id])})
+    if not found:
         raise NotFound(f"no job {job_id}")
-    if JobState(states[0][0]) not in FINAL:
-        raise Conflict(f"job {job_id} is {states[0][0]}; only an ended job can be retried")
-    below = [row[0] for row in (yield Call("unmet_below", {"job_id": job_id}))]
-    return (yield from _revive([job_id, *below], now))
+    if JobState(found[0][1]) not in FINAL:
+        raise Conflict(f"job {job_id} is {found[0][1]}; only an ended job can be retried")
+    return (yield from _revive((yield from _with_cancelled_below({job_id})), now))
 
 
 @program
 def retry_flow(flow_id: str, now: int) -> Steps[Revived]:
-    """Open a new round: failed jobs and all their descendants run again; jobs cancelled by a person stay.
+    """Open a new round: failed jobs and all their descendants in the flow run again; jobs cancelled by a person stay.
 
-    Raises NotFound, or Conflict when nothing of the flow has failed.
+    Of jobs outside the flow those come back that were cancelled because of it. Raises NotFound, or Conflict when
+    nothing of the flow has failed.
     """
-    if not (yield Call("lock_flow", {"flow_id": flow_id})):
+    if not (yield Call("get_flow", {"flow_id": flow_id})):
         raise NotFound(f"no flow {flow_id}")
     ended = yield Call("final_jobs_of_flow", {"flow_id": flow_id})
     by_person = {row[0] for row in ended if row[1] == JobState.CANCELLED and row[2] is None}
@@ -61,7 +64,7 @@ def retry_flow(flow_id: str, now: int) -> Steps[Revived]:
         raise Conflict(f"flow {flow_id} has no failed job to retry")
     edges = yield Call("parents_of", {"ids": codec.ids([row[0] for row in ended])})
     reached = _descendants(failed, [(row[1], row[0]) for row in edges]) - by_person
-    return (yield from _revive(sorted(reached), now))
+    return (yield from _revive((yield from _with_cancelled_below(reached)), now))
 
 
 def _descendants(roots: set[str], edges: Sequence[tuple[str, str]]) -> set[str]:
@@ -77,39 +80,49 @@ def _descendants(roots: set[str], edges: Sequence[tuple[str, str]]) -> set[str]:
     return reached
 
 
-def _revive(ids: Sequence[str], now: int) -> Steps[Revived]:
+def _with_cancelled_below(roots: set[str]) -> Steps[set[str]]:
+    """These jobs and all that were cancelled because of them, also by way of a flow that ended with them."""
+    reached, causes, front = set(roots), set(roots), set(roots)
+    while front:
+        flows = {row[0] for row in (yield Call("ended_flows_of", {"ids": codec.ids(sorted(front))}))}
+        below = {row[0] for row in (yield Call("unmet_below", {"ids": codec.ids(sorted(front | flows - causes))}))}
+        front = (below | flows) - causes
+        causes |= front
+        reached |= below
+    return reached
+
+
+def _revive(ids: Iterable[str], now: int) -> Steps[Revived]:
     found = yield Call("revivable", {"ids": codec.ids(sorted(ids))})
     coming = {row[0] for row in found}
     yield from _take_keys_again(found, now)
-    tallies = _tally((yield Call("parents_of", {"ids": codec.ids(sorted(coming))})), coming)
+    tallies = yield from _tally_with_parents_held(coming)
     rows: list[dict[str, Any]] = []
     revived = Revived()
-    queues: set[str] = set()
-    for id_, _, when, _, _, level, queue, aging in found:
+    # `found` is in the order of ids, which is that of their enqueue: microseconds of position keep it.
+    for index, (id_, _, when, _, _, level, _, aging) in enumerate(found):
         tally = tallies.get(id_, _Tally())
-        waits = when is not None and judge(When(when), tally.open, tally.completed, tally.failed) is not Verdict.START
-        # A condition that is still unmet (its parent was not part of this retry) is overruled for the job a person
-        # named; a descendant is here only because its parent is.
-        waits = waits and tally.open > 0
+        # A condition that is unmet with no parent to wait for (it is no part of this retry) is overruled: a person
+        # named the job, or its parent.
+        waits = tally.open > 0 and judge(When(when), tally.open, tally.completed, tally.failed) is not Verdict.START
         (revived.blocked if waits else revived.ready).append(id_)
-        if not waits:
-            queues.add(queue)
         state = JobState.BLOCKED if waits else JobState.READY
-        place = position(now, level, aging)
-        rows.append(
-            {"id": id_, "state": state, "position": place}
-            | {"open": tally.open, "completed": tally.completed, "failed": tally.failed}
-        )
-    yield from _reopen_flows(found)
+        rows.append(tally.row(id_) | {"state": state, "position": position(now + index, level, aging)})
+    flows = yield from _reopen_flows(found)
     yield Call("revive", {"jobs": codec.rows(rows)})
     yield Call("drop_results", {"ids": codec.ids(sorted(coming))})
-    yield wake_queues(queues)
+    yield from _recount_below(coming | flows)
+    ready = set(revived.ready)
+    yield wake_queues({row[6] for row in found if row[0] in ready})
     return revived
 
 
 def _take_keys_again(found: Sequence[Row], now: int) -> Steps[None]:
     """Take the jobs' unique keys again; a job whose key somebody else holds is refused, naming the holder."""
-    keys = {row[3]: row[0] for row in found if row[3] is not None}
+    keys: dict[str, str] = {}
+    for id_, _, _, key, *_ in found:
+        if key is not None and keys.setdefault(key, id_) != id_:
+            raise UniqueKeyTaken(key, keys[key])
     if not keys:
         return
     held = dict((yield Call("read_unique", {"keys": codec.ids(sorted(keys))})))
@@ -127,14 +140,27 @@ def _take_keys_again(found: Sequence[Row], now: int) -> Steps[None]:
             raise UniqueKeyTaken(str(row["key"]), str(holder.get(row["key"])))
 
 
+def _tally_with_parents_held(coming: set[str]) -> Steps[Mapping[str, _Tally]]:
+    """How the parents of these jobs will stand. Locked before they are counted: a parent that ends meanwhile would not
+
+    see its child blocked, and would count as open for ever.
+    """
+    ids = codec.ids(sorted(coming))
+    parents = {row[1] for row in (yield Call("parents_of", {"ids": ids}))} - coming
+    if parents:
+        yield Call("lock_parents", {"ids": codec.ids(sorted(parents))})
+        yield Call("lock_parent_flows", {"ids": codec.ids(sorted(parents))})
+    flows = {row[0] for row in (yield Call("ended_flows_of", {"ids": ids}))}
+    return _tally((yield Call("parents_of", {"ids": ids})), coming | flows)
+
+
 def _tally(edges: Sequence[Row], coming: set[str]) -> Mapping[str, _Tally]:
     tallies: dict[str, _Tally] = {}
     for child, parent, state, open_, total, failed, cancelled in edges:
         tally = tallies.setdefault(child, _Tally())
-        tally.edges += 1
         if total is not None:
             flow = FlowCounts(total, open_, total - open_ - failed - cancelled, failed, cancelled).status()
-            is_open, completed = flow is FlowStatus.RUNNING, flow is FlowStatus.COMPLETED
+            is_open, completed = parent in coming or flow is FlowStatus.RUNNING, flow is FlowStatus.COMPLETED
         else:
             # A parent that was pruned had ended with everything after it final; it counts as completed.
             is_open = parent in coming or (state is not None and JobState(state) not in FINAL)
@@ -145,7 +171,8 @@ def _tally(edges: Sequence[Row], coming: set[str]) -> Mapping[str, _Tally]:
     return tallies
 
 
-def _reopen_flows(found: Sequence[Row]) -> Steps[None]:
+def _reopen_flows(found: Sequence[Row]) -> Steps[set[str]]:
+    """Count the jobs as open in their flows again; answers these flows."""
     counts: dict[str, Counter[str]] = {}
     for row in found:
         if row[4] is not None:
@@ -156,3 +183,13 @@ def _reopen_flows(found: Sequence[Row]) -> Steps[None]:
             for flow, n in sorted(counts.items())
         ]
         yield Call("reopen_flows", {"flows": codec.rows(rows)})
+    return set(counts)
+
+
+def _recount_below(parents: set[str]) -> Steps[None]:
+    """Children that still wait for others saw these end once; they are to wait for them again, and count anew."""
+    children = [row[0] for row in (yield Call("lock_blocked_children", {"ids": codec.ids(sorted(parents))}))]
+    if not children:
+        return
+    tallies = _tally((yield Call("parents_of", {"ids": codec.ids(children)})), set())
+    yield Call("recount", {"jobs": codec.rows([tallies[id_].row(id_) for id_ in children])})

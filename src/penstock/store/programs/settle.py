@@ -27,6 +27,18 @@ class RunEnd:
 @program
 def settle(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[dict[str, JobState]]:
     """End a batch of runs; answers job id -> new state for those whose claim still held. The rest was refused."""
+    states: dict[str, JobState] = {}
+    left = list(ends)
+    while left:
+        # A late run may end together with a newer run of the same job: one after the other, to tell them apart.
+        batch = {end.job_id: end for end in reversed(left)}
+        states |= yield from _settle(list(batch.values()), now, worker)
+        left = [end for end in left if batch[end.job_id] is not end]
+    return states
+
+
+def _settle(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[dict[str, JobState]]:
+    """`settle` for ends of different jobs."""
     solo = yield from _solo_lanes(ends)
     # In id order, so that two batches lock rows in the same order.
     ordered = sorted(ends, key=lambda end: end.job_id)
@@ -35,11 +47,12 @@ def settle(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[dict[str, Job
     answer = yield Call("settle", {"rows": codec.rows(rows), "results": codec.rows(results), "now": now})
     states = {row[0]: JobState(row[1]) for row in answer}
     yield from _record_errors([end for end in ordered if end.job_id in states], now, worker)
-    unfinished = {end.job_id for end in ends if end.settlement.unfinished}
+    held = {end.job_id: end.settlement for end in ends if end.job_id in states}
     ended = [
-        Ended(id_, JobState(state), flow, children, key, ckey, unfinished=id_ in unfinished or _was_stopped(id_, state, ends))
-        for id_, state, flow, children, key, ckey in answer
-        if key is not None or ckey is not None or flow is not None or children or state != JobState.COMPLETED
+        Ended.of(row, unfinished=held[row[0]].unfinished or _was_stopped(row[1], held[row[0]]))
+        for row in answer
+        # Most jobs are tied to nothing, and nothing follows from their completion.
+        if row[1] != JobState.COMPLETED or row[3] or any(tie is not None for tie in (row[2], row[4], row[5]))
     ]
     yield from after_end(ended, now)
     ready = {end.lane.queue for end in ends if states.get(end.job_id) in (JobState.READY, JobState.SCHEDULED)}
@@ -48,11 +61,9 @@ def settle(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[dict[str, Job
     return states
 
 
-def _was_stopped(job_id: str, state: str, ends: Sequence[RunEnd]) -> bool:
+def _was_stopped(state: str, decided: Settlement) -> bool:
     """Whether the end was turned into `cancelled` by a request that came first."""
-    return state == JobState.CANCELLED and any(
-        end.job_id == job_id and end.settlement.state is not JobState.CANCELLED for end in ends
-    )
+    return state == JobState.CANCELLED and decided.state is not JobState.CANCELLED
 
 
 def _solo_lanes(ends: Sequence[RunEnd]) -> Steps[dict[LaneKey, int]]:
@@ -85,9 +96,7 @@ def _row(end: RunEnd, solo: dict[LaneKey, int]) -> dict[str, object]:
 
 
 def _record_errors(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[None]:
-    rows = [
-        _error_row(end, end.settlement.error) for end in ends if end.settlement.error is not None
-    ]
+    rows = [_error_row(end, end.settlement.error) for end in ends if end.settlement.error is not None]
     if rows:
         yield Call("insert_errors", {"errors": codec.rows(rows), "worker": worker, "now": now})
 
@@ -122,5 +131,9 @@ class Progress:
 @program
 def write_progress(updates: Sequence[Progress], now: int) -> Steps[set[str]]:
     """Write progress of several runs; answers the jobs whose claim still held."""
-    rows = [{"id": u.job_id, "claim": u.claim_id, "share": u.share, "message": u.message} for u in updates]
+    rows = [
+        {"id": u.job_id, "claim": u.claim_id, "share": u.share}
+        | ({} if u.message is None else {"message": plain(u.message, 2_000)})
+        for u in updates
+    ]
     return {row[0] for row in (yield Call("write_progress", {"rows": codec.rows(rows), "now": now}, only=True))}

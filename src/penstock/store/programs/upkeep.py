@@ -9,8 +9,10 @@ from uuid import UUID, uuid5
 from penstock import codec
 from penstock.domain.queue import Retention
 from penstock.domain.schedule import Missed, Schedule
+from penstock.domain.states import FINAL, JobState
 from penstock.store.program import Call, LaneKey, Row, Steps, program
-from penstock.store.programs.enqueue import NewJob, enqueue
+from penstock.store.programs.enqueue import enqueue
+from penstock.store.programs.new import NewJob
 
 _TICKS = UUID("6f1d2a52-9c39-4f0e-8a44-2f6d0b3a5c11")
 """Namespace of the ids of scheduled jobs: one id per schedule and instant makes each tick a job exactly once."""
@@ -31,8 +33,8 @@ class Declared:
 
 
 @program
-def declare_schedules(declared: Sequence[Declared], now: int) -> Steps[None]:
-    """Take over the schedules of the code; others stay listed but no longer fire."""
+def declare_schedules(declared: Sequence[Declared], queues: Sequence[str], now: int) -> Steps[None]:
+    """Take over the schedules of the code; others of these queues stay listed but no longer fire."""
     for one in declared:
         job = {"level": one.level, "attempts": one.max_attempts, "data": codec.raw(one.data), "options": one.options}
         params = {
@@ -46,7 +48,8 @@ def declare_schedules(declared: Sequence[Declared], now: int) -> Steps[None]:
             "next_at": one.when.next_after(now),
         }
         yield Call("put_schedule", params)
-    yield Call("undeclare_schedules", {"names": codec.ids([one.name for one in declared])})
+    names = codec.ids([one.name for one in declared])
+    yield Call("undeclare_schedules", {"names": names, "queues": codec.ids(queues)})
 
 
 @program
@@ -54,7 +57,7 @@ def tick(now: int) -> Steps[int | None]:
     """Enqueue the ticks that are due; answers when the next one is (µs), None when none is."""
     for row in (yield Call("due_schedules", {"now": now})):
         ticks, next_at = _schedule(row).due(row[7], now)
-        yield from enqueue([_tick_job(row, at) for at in ticks], now)
+        yield from enqueue([_tick_job(row, at) for at in ticks], now, bounded=False)
         yield Call("move_schedule", {"name": row[0], "next_at": next_at, "last_at": ticks[-1] if ticks else None})
     upcoming = yield Call("next_tick")
     return upcoming[0][0] if upcoming else None
@@ -124,7 +127,13 @@ def prune(now: int, limit: int = 1000) -> Steps[int]:
 
 def _prune(statement: str, params: Mapping[str, Any]) -> Steps[int]:
     ids = [row[0] for row in (yield Call(statement, params))]
-    return len((yield Call("prune", {"ids": codec.ids(ids)}))) if ids else 0
+    if not ids:
+        return 0
+    # Locked, then looked at again: since then a job may have been enqueued after one of them, or one been retried.
+    locked = yield Call("lock_jobs", {"ids": codec.ids(sorted(ids))})
+    ended = {row[0] for row in locked if JobState(row[1]) in FINAL}
+    ended -= {row[0] for row in (yield Call("needed_parents", {"ids": codec.ids(sorted(ended))}))}
+    return len((yield Call("prune", {"ids": codec.ids(sorted(ended))})))
 
 
 def retention_json(retention: Retention) -> dict[str, int | None]:

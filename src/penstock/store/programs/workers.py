@@ -1,20 +1,22 @@
 """Workers and leadership: registration, heartbeats, what a worker holds, and rescue of what a lost one held."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from penstock import codec
-from penstock.domain.outcomes import Lost, RunFacts, decide
+from penstock.domain.outcomes import Lost, Outcome, Released, RunFacts, decide
 from penstock.domain.retry import load_policy
 from penstock.store.program import Call, LaneKey, Row, Steps, program
 from penstock.store.programs.settle import RunEnd, settle
 
+_MOST_ROWS = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """What a worker says of itself when it starts."""
+    """What a worker says of itself when it starts. `lease_us`: how long it may be silent."""
 
     name: str
     host: str
@@ -22,6 +24,16 @@ class WorkerInfo:
     build_id: str | None
     queues: tuple[str, ...]
     kinds: tuple[str, ...]
+    lease_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """A registered worker as others see it: its name, its counter, and how long (µs) it may stand still."""
+
+    name: str
+    beats: int
+    lease_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,8 @@ class Beat:
 def add_worker(info: WorkerInfo, now: int) -> Steps[int]:
     """Register a worker; answers its number."""
     params: dict[str, Any] = {"name": info.name, "host": info.host, "pid": info.pid, "build_id": info.build_id}
-    params |= {"queues": codec.ids(info.queues), "kinds": codec.ids(info.kinds), "now": now}
+    params |= {"queues": codec.ids(info.queues), "kinds": codec.ids(info.kinds)}
+    params |= {"lease": info.lease_us, "now": now}
     return int((yield Call("add_worker", params, only=True))[0][0])
 
 
@@ -78,11 +91,11 @@ def remove_worker(worker_id: int) -> Steps[None]:
 
 
 @program
-def worker_beats() -> Steps[dict[int, tuple[str, int]]]:
-    """Worker number -> (name, beats), for all registered workers; those who hold runs without a row have beats -1."""
-    beats = {row[0]: (row[1], row[2]) for row in (yield Call("worker_beats"))}
+def worker_beats() -> Steps[dict[int, Pulse]]:
+    """All registered workers by number; those who hold runs without being registered have beats -1 and no lease."""
+    beats = {row[0]: Pulse(row[1], row[2], row[3]) for row in (yield Call("worker_beats"))}
     for (worker_id,) in (yield Call("worker_orphans")):
-        beats.setdefault(worker_id, (f"worker {worker_id}", -1))
+        beats.setdefault(worker_id, Pulse(f"worker {worker_id}", -1, 0))
     return beats
 
 
@@ -90,7 +103,8 @@ def worker_beats() -> Steps[dict[int, tuple[str, int]]]:
 def rescue(worker_id: int, worker: str, now: int, rng: random.Random, limit: int = 500) -> Steps[int]:
     """Take runs from a lost worker (its name in `worker`); answers how many. Call again while it answers `limit`."""
     rows = yield Call("runs_of_worker", {"worker_id": worker_id, "limit": limit})
-    ends = [_lost(row, worker, now, rng) for row in rows]
+    # A run known to have begun counts as an attempt.
+    ends = [_end(row, Lost(worker, started=row[11] is not None), now, rng) for row in rows]
     if ends:
         yield from settle(ends, now, worker)
     if len(ends) < limit:
@@ -98,7 +112,21 @@ def rescue(worker_id: int, worker: str, now: int, rng: random.Random, limit: int
     return len(ends)
 
 
-def _lost(row: Row, worker: str, now: int, rng: random.Random) -> RunEnd:
+@program
+def give_back(worker_id: int, worker: str, now: int, only: Collection[tuple[str, int]] | None = None) -> Steps[int]:
+    """Release runs assigned to a worker that it does not hold: all, or only these (job id, claim id); answers how many.
+
+    Each is fenced by its claim, so one that was settled meanwhile stays as it is.
+    """
+    rows = yield Call("runs_of_worker", {"worker_id": worker_id, "limit": _MOST_ROWS})
+    released = Released("the store assigned it to a worker that did not hold it")
+    rng = random.Random()  # noqa: S311 - a release draws nothing
+    ends = [_end(row, released, now, rng) for row in rows if only is None or (row[0], row[1]) in only]
+    return len((yield from settle(ends, now, worker))) if ends else 0
+
+
+def _end(row: Row, outcome: Outcome, now: int, rng: random.Random) -> RunEnd:
+    """The end of a run as its row alone tells it."""
     (job_id, claim_id, queue, kind, tenant, seal_key, solo, level, attempt, losses, max_attempts, started_at, deadline,
      place, aging, options, _) = row  # fmt: skip
     stored = codec.loads(options) if options else {}
@@ -106,7 +134,7 @@ def _lost(row: Row, worker: str, now: int, rng: random.Random) -> RunEnd:
         level=level, attempts_before=attempt, losses_before=losses, max_attempts=max_attempts,
         retry=load_policy(stored.get("retry")), aging_step=aging, deadline=deadline, position=place,
     )  # fmt: skip
-    settlement = decide(Lost(worker, started=started_at is not None), facts, now, rng)
+    settlement = decide(outcome, facts, now, rng)
     return RunEnd(job_id, claim_id, LaneKey(queue, kind, tenant, seal_key, bool(solo)), settlement, started_at)
 
 

@@ -62,6 +62,7 @@ class SqliteStore(Store):
         self._synchronous = synchronous
         self._reader_count = readers
         self._statements: Statements = own_statements()
+        self._migrations = migrations.load("penstock.store.sqlite.migrations")
         self._lanes = LaneCache()
         self._opened: _Open | None = None
         self._opening = Lock()
@@ -128,8 +129,16 @@ class SqliteStore(Store):
         """Call `on_wake(topics)` in the running loop for each wake-up. All subscribers share one loop."""
         return self._parts().wakeups.subscribe(on_wake)
 
+    def measure_clock_sync(self) -> None:
+        """The file's time is this machine's: there is nothing to measure."""
+
+    @property
+    def newest_migration(self) -> int:
+        """The number of the newest migration this code has."""
+        return len(self._migrations)
+
     def _migrate(self) -> list[int]:
-        return migrate(self.path, migrations.load("penstock.store.sqlite.migrations"), self._synchronous)
+        return migrate(self.path, self._migrations, self._synchronous)
 
     def _open(self) -> _Open:
         self._migrate()

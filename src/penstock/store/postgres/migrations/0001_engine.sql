@@ -38,6 +38,7 @@ CREATE TABLE penstock.workers (
     kinds       json NOT NULL,
     started_at  bigint NOT NULL,
     seen_at     bigint NOT NULL,
+    lease       bigint NOT NULL,
     beats       bigint NOT NULL DEFAULT 0,
     stopping    boolean NOT NULL DEFAULT false,
     stats       json NOT NULL DEFAULT '{}'

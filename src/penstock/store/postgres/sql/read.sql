@@ -113,3 +113,6 @@ WHERE EXISTS (SELECT FROM penstock.jobs j WHERE j.lane_id = l.id AND j.state = '
 
 -- name: database_now
 SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+
+-- name: schema_state
+SELECT key, value FROM penstock.meta;

@@ -1,6 +1,6 @@
 -- name: add_worker
-INSERT INTO penstock.workers (name, host, pid, build_id, queues, kinds, started_at, seen_at)
-VALUES (:name, :host, :pid, :build_id, :queues::json, :kinds::json, :now, :now)
+INSERT INTO penstock.workers (name, host, pid, build_id, queues, kinds, started_at, seen_at, lease)
+VALUES (:name, :host, :pid, :build_id, :queues::json, :kinds::json, :now, :now, :lease)
 RETURNING id;
 
 -- name: beat
@@ -25,7 +25,7 @@ DELETE FROM penstock.workers w WHERE w.id = :worker_id
   AND NOT EXISTS (SELECT FROM penstock.jobs j WHERE j.worker_id = w.id AND j.state = 'running');
 
 -- name: worker_beats
-SELECT id, name, beats FROM penstock.workers;
+SELECT id, name, beats, lease FROM penstock.workers;
 
 -- name: worker_orphans
 -- Runs whose worker's row is gone (a database restored from a backup, a row deleted by hand).

@@ -33,6 +33,7 @@ CREATE TABLE penstock_workers (
     kinds       text NOT NULL,
     started_at  integer NOT NULL,
     seen_at     integer NOT NULL,
+    lease       integer NOT NULL,
     beats       integer NOT NULL DEFAULT 0,
     stopping    integer NOT NULL DEFAULT 0,
     stats       text NOT NULL DEFAULT '{}'

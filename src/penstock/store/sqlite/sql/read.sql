@@ -115,3 +115,6 @@ WHERE EXISTS (SELECT 1 FROM penstock_jobs j WHERE j.lane_id = l.id AND j.state =
 
 -- name: database_now
 SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS integer)
+
+-- name: schema_state
+SELECT key, value FROM penstock_meta

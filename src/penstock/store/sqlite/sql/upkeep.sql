@@ -9,9 +9,11 @@ ON CONFLICT (name) DO UPDATE SET
     job = excluded.job, declared = true
 
 -- name: undeclare_schedules
--- What no code declares any more is paused and listed, not deleted.
+-- What no code declares any more is paused and listed, not deleted. Only of the queues that the declaring worker serves,
+-- so that two applications in one database leave each other alone.
 UPDATE penstock_schedules SET declared = false
 WHERE declared AND name NOT IN (SELECT value FROM json_each(:names))
+  AND json_extract(lane, '$[0]') IN (SELECT value FROM json_each(:queues))
 
 -- name: due_schedules
 SELECT name, cron, every, tz, missed, lane, job, next_at FROM penstock_schedules

@@ -1,6 +1,6 @@
 -- name: add_worker
-INSERT INTO penstock_workers (name, host, pid, build_id, queues, kinds, started_at, seen_at)
-VALUES (:name, :host, :pid, :build_id, :queues, :kinds, :now, :now)
+INSERT INTO penstock_workers (name, host, pid, build_id, queues, kinds, started_at, seen_at, lease)
+VALUES (:name, :host, :pid, :build_id, :queues, :kinds, :now, :now, :lease)
 RETURNING id
 
 -- name: beat
@@ -28,7 +28,7 @@ DELETE FROM penstock_workers AS w WHERE w.id = :worker_id
   AND NOT EXISTS (SELECT 1 FROM penstock_jobs j WHERE j.worker_id = w.id AND j.state = 'running')
 
 -- name: worker_beats
-SELECT id, name, beats FROM penstock_workers
+SELECT id, name, beats, lease FROM penstock_workers
 
 -- name: worker_orphans
 -- Runs whose worker's row is gone (a database restored from a backup, a row deleted by hand).

@@ -1,0 +1,56 @@
+"""Claims of one worker: what is asked, and which claims are under way."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from penstock.store.base import Store
+from penstock.store.program import Program
+from penstock.store.programs.claim import Claimed, ClaimRequest, claim
+from penstock.worker.feed import Feed
+from penstock.worker.outage import Outage
+
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Claims:
+    """Asks the store for jobs in the name of a worker.
+
+    kinds: those it has handlers for; seal_keys: ids of the keys it can open secrets with; under_way: claim ids whose
+    answer has not come yet.
+    """
+
+    store: Store
+    outage: Outage
+    kinds: tuple[str, ...]
+    seal_keys: tuple[str, ...]
+    worker_id: Callable[[], int]
+    under_way: set[int] = field(default_factory=set)
+
+    async def claim(self, feed: Feed, limit: int, *, solo: bool = False) -> Claimed:
+        """Claim from one queue. A wake-up that comes meanwhile makes it due again. Raises StoreUnavailable."""
+        request = ClaimRequest(
+            feed.name, self.kinds, limit, secrets.randbits(63), self.worker_id(), self.seal_keys, solo,
+            feed.settings.unknown_kinds == "fail", feed.settings.gated, {} if solo else feed.after,
+        )  # fmt: skip
+        feed.due, was_due = False, feed.due
+        self.under_way.add(request.claim_id)
+        feed.counts.polls += 1
+        try:
+            claimed = await self.write(claim(request, self.store.clock.now()))
+        except BaseException:
+            feed.due = True
+            raise
+        finally:
+            self.under_way.discard(request.claim_id)
+        if solo:
+            feed.due = was_due or feed.due
+        return claimed
+
+    async def write(self, program: Program[R]) -> R:
+        """Run a program that need not reach the disk."""
+        answer = await self.store.run(program, durable=False)
+        self.outage.over()
+        return answer

@@ -1,0 +1,33 @@
+"""What the leader does for everybody besides rescue: schedules tick, ended jobs are pruned, events get positions."""
+
+from penstock.store.base import Store
+from penstock.store.programs.events import number_events
+from penstock.store.programs.upkeep import prune, tick
+from penstock.worker.maintenance import Duty
+
+TICK_S = 1.0
+PRUNE_S = 60.0
+NUMBER_S = 5.0
+_BATCH = 1_000
+_ROUNDS = 50
+"""Batches pruned in a row at most, so that a large backlog does not keep the leader from its other duties."""
+
+
+async def _tick(store: Store, now: int) -> None:
+    await store.run(tick(now))
+
+
+async def _prune(store: Store, now: int) -> None:
+    for _ in range(_ROUNDS):
+        if await store.run(prune(now, _BATCH), durable=False) < _BATCH:
+            return
+
+
+async def _number(store: Store, _now: int) -> None:
+    # Readers number what they read; this keeps the unnumbered few where nobody reads.
+    while await store.run(number_events(_BATCH), durable=False) >= _BATCH:
+        pass
+
+
+STANDARD = (Duty("schedules", TICK_S, _tick), Duty("retention", PRUNE_S, _prune), Duty("event log", NUMBER_S, _number))
+"""The duties of every worker's leader."""

@@ -1,0 +1,87 @@
+"""Progress is coalesced, fenced and written before the job ends."""
+
+import asyncio
+import threading
+
+from penstock.app import Penstock
+from penstock.context import Job
+from penstock.domain.states import JobState
+from penstock.store.programs.settle import Progress
+from penstock.worker.progress import ProgressWriter
+from tests.worker.working import Note, reached, until, working
+
+
+async def test_progress_is_seen_while_the_job_runs(any_engine: Penstock):
+    go_on = asyncio.Event()
+
+    async def half(job: Job[Note]) -> None:
+        job.progress(0.5, "half way")
+        await go_on.wait()
+
+    handle = await any_engine.enqueue(Note())
+    async with working(any_engine, half):
+
+        async def seen() -> bool:
+            view = await any_engine.get(handle.id)
+            return (view.progress, view.message) == (0.5, "half way")
+
+        await until(seen)
+        go_on.set()
+        await reached(any_engine, handle.id, JobState.COMPLETED)
+
+
+async def test_the_last_progress_of_a_run_is_kept(engine: Penstock):
+    async def fail(job: Job[Note]) -> None:
+        job.progress(0.0, "page 0")
+
+        async def written() -> bool:
+            return (await engine.get(job.id)).message == "page 0"
+
+        await until(written)
+        # The writer rests now; the run ends before its next turn.
+        for number in range(100):
+            job.progress(number / 100, f"page {number}")
+        raise ValueError("page 99 is torn")
+
+    handle = await engine.enqueue(Note(), max_attempts=1)
+    async with working(engine, fail):
+        view = await reached(engine, handle.id, JobState.FAILED)
+    assert (view.progress, view.message) == (0.99, "page 99")
+
+
+async def test_progress_comes_from_threads_too(engine: Penstock):
+    go_on = threading.Event()
+
+    def half(job: Job[Note]) -> None:
+        job.progress(0.5)
+        go_on.wait(20)
+
+    handle = await engine.enqueue(Note())
+    async with working(engine, half):
+
+        async def seen() -> bool:
+            return (await engine.get(handle.id)).progress == 0.5
+
+        await until(seen)
+        go_on.set()
+        await reached(engine, handle.id, JobState.COMPLETED)
+
+
+async def test_a_thousand_updates_of_a_job_are_one_write(engine: Penstock, monkeypatch):
+    programs: list[str] = []
+    run = engine.store.run
+
+    async def counted(program, *, durable=True):
+        programs.append(program.name)
+        return await run(program, durable=durable)
+
+    monkeypatch.setattr(engine.store, "run", counted)
+    failures: list[object] = []
+    writer = ProgressWriter(engine.store, lambda name, error: failures.append(error))
+    await writer.start()
+    for number in range(1000):
+        writer.note(Progress("01a200b0-803c-7119-bc7e-ec93a2342237", 1, number / 1000, None))
+    await until(lambda: bool(programs))
+    await writer.stop()
+    assert programs == ["write_progress"]
+    assert failures == []
