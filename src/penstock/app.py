@@ -162,7 +162,7 @@ def open_store(url: str) -> Store:
         from penstock.store.sqlite import SqliteStore  # noqa: PLC0415
 
         return SqliteStore(url)
-    if url.startswith(("postgresql://", "postgres://")):
+    if url.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
         try:
             from penstock.store.postgres import PostgresStore  # noqa: PLC0415
         except ImportError as error:

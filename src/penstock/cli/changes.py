@@ -28,7 +28,7 @@ class Changes:
 
     def of(self, worker: Worker) -> tuple[Engine, Worker]:
         """The worker's engine, and a worker like it so changed. Raises ConfigurationError for an unknown queue."""
-        plan = worker._plan  # noqa: SLF001 - a worker tells nobody else what it was made of
+        plan = worker.blueprint
         options = plan.options
         changed = Worker(
             plan.engine, plan.registry, queues=self._queues(options.queues), name=options.name,

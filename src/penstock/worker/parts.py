@@ -11,6 +11,7 @@ from penstock.store.programs.claim import ClaimedJob
 from penstock.store.programs.workers import HeldRun, give_back
 from penstock.worker.claims import Claims
 from penstock.worker.completer import Completer
+from penstock.worker.duties import STANDARD
 from penstock.worker.engine import Engine
 from penstock.worker.executor import Executor
 from penstock.worker.fetcher import Backs, Fetcher
@@ -93,7 +94,7 @@ class Parts:
             store, on_failure, worker=options.name, worker_id=lambda: registration.worker_id, lease_s=options.lease_s
         )
         self.maintenance = Maintenance(
-            store, self.leader, plan.duties, on_failure,
+            store, self.leader, (*STANDARD, *plan.duties), on_failure,
             worker=options.name, worker_id=lambda: registration.worker_id, lease_s=options.lease_s,
         )  # fmt: skip
 

@@ -10,7 +10,6 @@ from penstock.domain.queue import Queue
 from penstock.errors import SchemaError
 from penstock.registry import Registry
 from penstock.store.programs.upkeep import declare_schedules
-from penstock.worker.duties import STANDARD
 from penstock.worker.engine import Engine
 from penstock.worker.logs import get_logger
 from penstock.worker.maintenance import Duty
@@ -61,7 +60,7 @@ class Worker:
             engine.settings, registry, queues=queues, name=name, concurrency=concurrency, build_id=build_id,
             grace_s=grace_s, lease_s=lease_s, kill_grace_s=kill_grace_s,
         )  # fmt: skip
-        self._plan = Blueprint(engine, registry, self._options, (*STANDARD, *duties))
+        self._plan = Blueprint(engine, registry, self._options, duties)
         self._handle_signals = handle_signals
         self._parts: Parts | None = None
         self._registration: Registration | None = None

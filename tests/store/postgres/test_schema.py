@@ -6,6 +6,7 @@ import sys
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from penstock.clock import SteadyClock, SystemClock
 from penstock.errors import ConfigurationError, SchemaError
@@ -131,3 +132,8 @@ def test_a_script_that_closes_nothing_ends_in_silence(database: str) -> None:
         [sys.executable, "-W", "error", "-c", script, database], capture_output=True, text=True, check=False
     )
     assert (ran.stdout, ran.stderr, ran.returncode) == ("1\n", "", 0)
+
+
+def test_a_url_without_a_host_means_the_local_socket() -> None:
+    assert conninfo_to_dict(parse("postgresql:///app").conninfo)["dbname"] == "app"
+    assert "host" not in conninfo_to_dict(parse("postgresql:///app").conninfo)

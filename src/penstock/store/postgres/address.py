@@ -1,7 +1,7 @@
 """What a database URL says: where the server is, and how Penstock is to talk to it."""
 
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -46,7 +46,8 @@ def parse(url: str) -> Address:
     prepared = options.pop(_PREPARED, "on")
     if prepared not in ("on", "off"):
         raise ConfigurationError(f"{_PREPARED} in the database URL must be on or off, not {prepared!r}")
-    plain = urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(options), ""))
+    # By hand: urlunsplit would drop the empty host of `postgresql:///app`, which means the local socket.
+    plain = f"postgresql://{parts.netloc}{parts.path}" + (f"?{urlencode(options)}" if options else "")
     try:
         given = conninfo_to_dict(plain)
     except psycopg.ProgrammingError as error:

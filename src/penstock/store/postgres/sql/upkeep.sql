@@ -101,4 +101,5 @@ DELETE FROM penstock.flows f WHERE f.id IN (
 RETURNING f.id;
 
 -- name: queues_with_ended
-SELECT DISTINCT l.queue, q.retention FROM penstock.lanes l LEFT JOIN penstock.queues q ON q.name = l.queue;
+SELECT l.queue, q.retention FROM (SELECT DISTINCT queue FROM penstock.lanes) l
+LEFT JOIN penstock.queues q ON q.name = l.queue;

@@ -104,4 +104,5 @@ DELETE FROM penstock_flows WHERE id IN (
 RETURNING id
 
 -- name: queues_with_ended
-SELECT DISTINCT l.queue, q.retention FROM penstock_lanes l LEFT JOIN penstock_queues q ON q.name = l.queue
+SELECT l.queue, q.retention FROM (SELECT DISTINCT queue FROM penstock_lanes) l
+LEFT JOIN penstock_queues q ON q.name = l.queue
