@@ -36,7 +36,7 @@ format: dev ## Format the code and sort its imports
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-bench: runtime ## Measure the engine beside a hand-written SQL floor
+bench: dev ## Measure the engine beside a hand-written SQL floor
 	$(BIN)/penstock bench
 
 lock: dev ## Write the locks anew from pyproject.toml (UPGRADE=1 takes the newest versions)
