@@ -128,7 +128,7 @@ def _age(at: datetime) -> str:
 
 
 def _note(job: JobView) -> str:
-    if job.progress is not None or job.message:
+    if job.finished_at is None and (job.progress is not None or job.message):
         share = "" if job.progress is None else f"{job.progress:.0%}"
         return f"{share} {job.message or ''}".strip()
     return job.reason or ""
