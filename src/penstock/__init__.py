@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from penstock.app import Penstock
     from penstock.operations import JobView, Update
     from penstock.producer import JobHandle, JobTransaction, Transaction
+    from penstock.store.sqlite import begin_immediate
     from penstock.worker import Worker
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "Update",
     "When",
     "Worker",
+    "begin_immediate",
 ]
 
 _LATER = {
@@ -101,6 +103,7 @@ _LATER = {
     "Transaction": "penstock.producer",
     "Update": "penstock.operations",
     "Worker": "penstock.worker",
+    "begin_immediate": "penstock.store.sqlite",
 }
 """Names that load the engine; a module that only declares `JobData` does not pay for them (PEP 562)."""
 

@@ -117,7 +117,7 @@ class Job(Generic[T]):
         self._run.progress(self, share, message)
 
     async def enqueue(self, data: JobData, **options: Any) -> Any:
-        """Enqueue on behalf of this run, in its flow unless told otherwise; options and answer as `Penstock.enqueue`."""
+        """Enqueue on behalf of this run, in its flow unless told otherwise. Options as `Penstock.enqueue`."""
         return (await self._run.enqueue_many(self, [data], options))[0]
 
     async def enqueue_many(self, data: Sequence[JobData], **options: Any) -> Sequence[Any]:

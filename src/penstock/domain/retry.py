@@ -61,7 +61,7 @@ class Delays:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The kind's own function of that name, `fn(attempt, error_class) -> seconds` (class option `retries={"name": fn}`)."""
+    """The kind's own function of that name: `fn(attempt, error_class) -> seconds`, given as `retries={"name": fn}`."""
 
     name: str
 

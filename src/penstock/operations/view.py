@@ -50,7 +50,8 @@ class JobView:
             concurrency_key=row.concurrency_key, reason=row.reason, progress=row.progress, message=row.message,
             worker_id=row.worker_id, created_at=moment_of(row.created_at), due_at=_moment(row.due_at),
             claimed_at=_moment(row.claimed_at), started_at=_moment(row.started_at),
-            finished_at=_moment(row.finished_at), deadline_at=_moment(row.deadline_at), cancel_requested_at=_moment(row.cancel_requested_at),
+            finished_at=_moment(row.finished_at), deadline_at=_moment(row.deadline_at),
+            cancel_requested_at=_moment(row.cancel_requested_at),
         )  # fmt: skip
 
 

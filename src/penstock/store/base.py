@@ -88,7 +88,7 @@ class Store(ABC):
 
     @abstractmethod
     def measure_clock_sync(self) -> None:
-        """Set `clock` by the database's time, where that may be another machine's; blocking. Raises StoreUnavailable."""
+        """Set `clock` by the database's time, where that may be another machine; blocking. Raises StoreUnavailable."""
 
     def recheck_sync(self) -> None:
         """What a heartbeat looks after, blocking: the clock, and whether the schema still serves this code.

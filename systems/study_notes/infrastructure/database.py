@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from penstock import begin_immediate
 from systems.study_notes.infrastructure.tables import Base
 
-BUSY_TIMEOUT_S = 30
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
-_READ_ONLY = "study_notes_read_only"
 # Any constant serves; it only has to be the same in every process that creates this schema.
 _SCHEMA_LOCK = 0x5354_4E54
 
@@ -49,15 +48,16 @@ def open_database(url: str) -> Database:
     """
     address = async_url(url)
     if address.get_backend_name() == "sqlite":
-        engine = create_async_engine(address, connect_args={"timeout": BUSY_TIMEOUT_S})
-        immediate(engine)
+        engine = create_async_engine(address)
+        begin_immediate(engine)
+        event.listen(engine.sync_engine, "connect", _keep_foreign_keys)
     else:
         # No prepared statements: behind PgBouncer in transaction mode they would be another session's.
         engine = create_async_engine(address, pool_pre_ping=True, connect_args={"prepare_threshold": None})
     return Database(
         engine=engine,
         sessions=async_sessionmaker(engine, expire_on_commit=False),
-        reads=async_sessionmaker(engine.execution_options(**{_READ_ONLY: True}), expire_on_commit=False),
+        reads=async_sessionmaker(engine.execution_options(penstock_read_only=True), expire_on_commit=False),
     )
 
 
@@ -75,25 +75,10 @@ def async_url(url: str) -> URL:
     return address.set(drivername=driver)
 
 
-def immediate(engine: AsyncEngine) -> None:
-    """Makes every transaction of a SQLite engine begin IMMEDIATE, except those of sessions meant for reading.
-
-    Also sets WAL and foreign keys on each connection. The driver's own handling of transactions is switched off: it
-    would begin a deferred one, and only before the first write.
-    """
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in ("PRAGMA foreign_keys=ON", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL"):
-            cursor.execute(pragma)
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Connection) -> None:
-        reading = connection.get_execution_options().get(_READ_ONLY, False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+def _keep_foreign_keys(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
 
 
 async def _lock_schema(connection: AsyncConnection) -> None:

@@ -63,7 +63,8 @@ async def test_a_failing_member_does_not_touch_its_neighbours(store, gather_grou
     assert await store.read(listing()) == ["a", "c", "e"]
 
 
-async def test_a_group_is_one_transaction(store, gather_group):
+async def test_a_group_is_one_transaction(store, gather_group, monkeypatch):
+    monkeypatch.setattr(group_module, "SECONDS", 60.0)
     statements: list[str] = []
     store._parts().writer._connection.set_trace_callback(statements.append)
     await gather_group(*(add(str(i)) for i in range(20)))

@@ -34,8 +34,8 @@ def cancel_flow(flow_id: str, now: int, reason: str) -> Steps[CancelReport | Non
     total = CancelReport([], [], [], [])
     seen: set[str] = set()
     while True:
-        # Again until there is nothing new: a run may have added jobs before it was asked to stop. Jobs are locked before
-        # their flow, as everywhere.
+        # Again until there is nothing new: a run may have added jobs before it was asked to stop. Jobs are locked
+        # before their flow, as everywhere.
         found = {row[0] for row in (yield Call("open_jobs_of_flow", {"flow_id": flow_id}))} - seen
         if not found:
             return total

@@ -22,7 +22,7 @@ class Move:
 
 @program
 def move_waiting(move: Move, now: int) -> Steps[JobState]:
-    """Reschedule or reprioritise a waiting job; answers its state. Raises NotFound, or Conflict when it runs or ended."""
+    """Reschedule or reprioritise a waiting job; answers its state. Raises NotFound, Conflict (it runs or has ended)."""
     found = yield Call("waiting_job", {"job_id": move.job_id})
     if not found:
         raise NotFound(f"no job {move.job_id}")

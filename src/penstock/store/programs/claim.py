@@ -98,7 +98,7 @@ def _params(request: ClaimRequest, limit: int, now: int) -> dict[str, object]:
 
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:
-    """The claimed rows as the statement chose them: by priority (unless the queue ages), a turn for each tenant, age."""
+    """The claimed rows as the statement chose them: by priority (unless the queue ages), a turn per tenant, age."""
     turns: Counter[tuple[object, int]] = Counter()
     placed: list[tuple[int, int, int, Row]] = []
     for row in sorted(rows, key=lambda row: int(row[4])):

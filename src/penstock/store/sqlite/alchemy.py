@@ -9,13 +9,16 @@ from penstock.store.sqlite.connection import BUSY_SECONDS, is_locked
 # SQLite's own waiting backs off to 100 ms, by which it starves beside a busy writer: wait this long, again and again.
 _TRY_MS = 25
 
+READ_ONLY = "penstock_read_only"
+"""The execution option of sessions that only read."""
+
 
 def begin_immediate(engine: Any) -> None:
     """Make this engine's transactions begin IMMEDIATE, in WAL mode, waiting up to 5 s for the write lock.
 
     `engine`: SQLAlchemy's Engine or AsyncEngine on SQLite, before its first connection. Needed for `on=`: a transaction
-    that reads first and writes later cannot wait for the lock, it fails ("database is locked"). Every transaction of
-    the engine then takes the write lock: for pages that only read use a second engine.
+    that reads first and writes later cannot wait for the lock, it fails ("database is locked"). What only reads should
+    not take it: give such sessions `engine.execution_options(penstock_read_only=True)`.
     Raises ConfigurationError for an engine of another database.
     """
     # SQLAlchemy is an optional extra: who has an engine has it installed.
@@ -37,6 +40,9 @@ def _prepare(connection: Any, _record: Any) -> None:
 
 
 def _begin(connection: Any) -> None:
+    if connection.get_execution_options().get(READ_ONLY, False):
+        connection.exec_driver_sql("BEGIN")
+        return
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:
