@@ -19,23 +19,32 @@ class CancelSignal:
     Async handlers are cancelled besides; a sync handler asks `is_set()` or waits.
     """
 
+    __slots__ = ("_is_set", "_waited", "reason")
+
     def __init__(self) -> None:
-        self._flag = threading.Event()
+        self._is_set = False
+        # Made by the first wait: few runs need one, and making it costs more than the rest of a small job's start.
+        self._waited: threading.Event | None = None
         self.reason = ""
 
     def is_set(self) -> bool:
         """Whether the run is to stop."""
-        return self._flag.is_set()
+        return self._is_set
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block (a sync handler's thread) until it is set or `timeout` seconds are over; answers whether it is set."""
-        return self._flag.wait(timeout)
+        if self._waited is None:
+            self._waited = threading.Event()
+        # Looked at after the event is there: `set` either sees the event, or has set the mark before.
+        return self._is_set or self._waited.wait(timeout)
 
     def set(self, reason: str) -> None:
         """Ask the run to stop; the first reason stays."""
-        if not self._flag.is_set():
+        if not self._is_set:
             self.reason = reason
-            self._flag.set()
+            self._is_set = True
+            if self._waited is not None:
+                self._waited.set()
 
 
 class RunPort(Protocol):

@@ -4,14 +4,24 @@ import asyncio
 from dataclasses import dataclass
 
 from systems.study_notes.application.ports import Clock, HtmlSanitiser
-from systems.study_notes.application.progress import Entered, enter_stage, facts_of
-from systems.study_notes.application.repositories import NoteDraft, ReadUnits, UnitOfWork
+from systems.study_notes.application.progress import enter_stage, facts_of
+from systems.study_notes.application.repositories import NoteDraft, ReadUnits, UnitOfWork, VisualResult
 from systems.study_notes.domain.errors import PermanentSourceError
-from systems.study_notes.domain.events import NoteAssembled, StageChanged
+from systems.study_notes.domain.events import NoteAssembled, StageChanged, VisualFinished
 from systems.study_notes.domain.json_answer import texts_of
-from systems.study_notes.domain.lifecycle import Stage
+from systems.study_notes.domain.lifecycle import Stage, VisualStatus
 from systems.study_notes.domain.rendering import render
 from systems.study_notes.domain.structure import LessonStructure, title_of
+
+# For a picture whose job was lost on its last attempt: what the engine says of it may come after the assembly began.
+_LEFT_OVER = VisualResult(VisualStatus.FAILED, error_message="the picture's job ended without a result")
+
+
+@dataclass(frozen=True, slots=True)
+class AssemblyBegun:
+    """Every picture is settled now; the source stands at its stage."""
+
+    events: tuple[VisualFinished | StageChanged, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +50,21 @@ class AssembleNote:
         self._sanitise = sanitise
         self._clock = clock
 
-    async def begin(self, uow: UnitOfWork, source_id: int) -> Entered | None:
-        """Enter the stage; None when the job has nothing left to do."""
-        return await enter_stage(uow, source_id, self.stage, self._clock.now())
+    async def begin(self, uow: UnitOfWork, source_id: int) -> AssemblyBegun | None:
+        """Enter the stage, all picture jobs having ended; None when the job has nothing left to do.
+
+        A picture that its job left unfinished is FAILED from here on.
+        """
+        now = self._clock.now()
+        entered = await enter_stage(uow, source_id, self.stage, now)
+        if entered is None:
+            return None
+        told = [
+            VisualFinished(**await facts_of(uow, entered.source, now), visual_id=visual.id)
+            for visual in await uow.visuals.of_source(source_id)
+            if not visual.status.is_finished and await uow.visuals.finish(visual.id, _LEFT_OVER, now)
+        ]
+        return AssemblyBegun((*told, *entered.events))
 
     async def prepare(self, source_id: int) -> AssembledNote | None:
         """Render lesson and pictures; None when the source is gone.

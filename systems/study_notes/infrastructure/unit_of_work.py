@@ -64,3 +64,16 @@ def read_units(reads: async_sessionmaker[AsyncSession]) -> Callable[[], Abstract
             yield SqlUnitOfWork(session)
 
     return open_unit
+
+
+def write_units(
+    sessions: async_sessionmaker[AsyncSession],
+) -> Callable[[], AbstractAsyncContextManager[SqlUnitOfWork]]:
+    """Units for writing: whoever opens one commits its session; what is not committed at the exit is rolled back."""
+
+    @asynccontextmanager
+    async def open_unit() -> AsyncIterator[SqlUnitOfWork]:
+        async with sessions() as session:
+            yield SqlUnitOfWork(session)
+
+    return open_unit

@@ -23,13 +23,13 @@ class SqlVisuals:
         """See the port."""
         statement = select(VisualRow).where(VisualRow.id == visual_id).execution_options(populate_existing=True)
         row = (await self._session.execute(statement)).scalar_one_or_none()
-        return None if row is None else _visual(row)
+        return None if row is None else visual_of(row)
 
     async def of_source(self, source_id: int) -> Sequence[Visual]:
         """See the port; in the order they were wanted."""
         statement = select(VisualRow).where(VisualRow.source_id == source_id).order_by(VisualRow.id)
         rows = await self._session.execute(statement.execution_options(populate_existing=True))
-        return [_visual(row) for row in rows.scalars()]
+        return [visual_of(row) for row in rows.scalars()]
 
     async def counts(self, source_id: int) -> VisualCounts:
         """See the port."""
@@ -99,7 +99,8 @@ def _unfinished(visual_id: int) -> Update:
     return update(VisualRow).where(VisualRow.id == visual_id).where(VisualRow.status.in_(UNFINISHED_VISUAL))
 
 
-def _visual(row: VisualRow) -> Visual:
+def visual_of(row: VisualRow) -> Visual:
+    """The visual as the rules see it."""
     return Visual(
         id=row.id,
         source_id=row.source_id,
