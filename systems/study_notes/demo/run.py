@@ -1,0 +1,80 @@
+"""The demo from the file to the results."""
+
+import asyncio
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from systems.study_notes.application.submit_source import Wishes
+from systems.study_notes.demo.document import Document, read_document
+from systems.study_notes.demo.progress import display_on
+from systems.study_notes.demo.results import Results, write_results
+from systems.study_notes.demo.snapshot import Snapshot, take_snapshot
+from systems.study_notes.demo.summary import print_summary
+from systems.study_notes.domain.lifecycle import SourceStatus
+from systems.study_notes.settings import OFFLINE, Settings
+from systems.study_notes.wiring import StudyNotes, build
+
+LEARNER = 1
+_LOOK_EVERY_S = 0.05
+
+
+class DemoFailed(Exception):
+    """The source did not end well; the text says at which stage and why."""
+
+
+async def run_demo(path: Path, folder: Path) -> int:
+    """Make study notes of the file at `path`, results into `folder`; the exit code.
+
+    Raises `BadFile` before any work begins, `DemoFailed` when the pipeline ends without a note.
+    """
+    console = Console(soft_wrap=True)
+    document = await asyncio.to_thread(read_document, path)
+    work = folder / f"run-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
+    console.print(f"{path} ({document.kind}, {document.words:,} words) → study notes\n", highlight=False, markup=False)
+    notes = build(offline_settings(work))
+    began = time.monotonic()
+    await notes.start()
+    try:
+        snapshot = await _make(notes, document, console)
+        seconds = time.monotonic() - began
+        results = await _results(notes, snapshot, folder, path)
+    finally:
+        code = await notes.stop()
+    print_summary(console, results, snapshot, seconds, work)
+    return code
+
+
+def offline_settings(work: Path) -> Settings:
+    """The default settings with everything below `work`, and nothing asked of the network whatever keys there are."""
+    return Settings(
+        database_url=f"sqlite:///{work}/study_notes.db",
+        files_dir=work / "files",
+        ai_provider_chain=(OFFLINE,),
+        image_provider="offline",
+    )
+
+
+async def _make(notes: StudyNotes, document: Document, console: Console) -> Snapshot:
+    submitted = await notes.pipeline.submit(document.as_input(Wishes(user_id=LEARNER)))
+    with display_on(console) as display:
+        while True:
+            snapshot = await _look(notes, submitted.source_id)
+            display.show(snapshot)
+            if snapshot.is_over:
+                return snapshot
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+
+async def _look(notes: StudyNotes, source_id: int) -> Snapshot:
+    source, view = await notes.stands(LEARNER, source_id)
+    return await take_snapshot(notes, view, source.flow_id or "")
+
+
+async def _results(notes: StudyNotes, snapshot: Snapshot, folder: Path, path: Path) -> Results:
+    if snapshot.note_id is None or snapshot.status is SourceStatus.CANCELLED:
+        raise DemoFailed(f"{path}: {snapshot.status} at {snapshot.stage}: {snapshot.error}")
+    return await write_results(notes, LEARNER, snapshot.note_id, folder, path.stem)

@@ -1,0 +1,1 @@
+"""The jobs of the pipeline: one handler per kind, thin around the use cases."""

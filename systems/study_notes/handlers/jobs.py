@@ -1,0 +1,123 @@
+"""The kinds of jobs, their data and their fixed options; what a deployment chooses is in `enqueueing.py`."""
+
+from penstock import Exponential, JobData, JobEnded
+
+QUEUE = "note-processing"
+ATTEMPTS = 3
+# 1 s before the second attempt, 2 s before the third, each ± 25 %.
+RETRY = Exponential(base=1.0, factor=2.0, jitter=0.25)
+# What tells of an end must outlive a database that is away for a while, and comes before other work.
+END_ATTEMPTS = 20
+
+
+class SourceStageEnded(
+    JobEnded,
+    kind="SOURCE_STAGE_ENDED",
+    queue=QUEUE,
+    max_attempts=END_ATTEMPTS,
+    retry=RETRY,
+    timeout=60,
+    priority="high",
+):
+    """A stage's job ended without its handler: lost or timed out on its last attempt, or cancelled by an operator."""
+
+
+class VisualEnded(
+    JobEnded, kind="VISUAL_ENDED", queue=QUEUE, max_attempts=END_ATTEMPTS, retry=RETRY, timeout=60, priority="high"
+):
+    """A picture's job ended without its handler."""
+
+
+class ExtractPdfJob(
+    JobData,
+    kind="EXTRACT_PDF",
+    queue=QUEUE,
+    max_attempts=ATTEMPTS,
+    retry=RETRY,
+    timeout=300,
+    ended_by=SourceStageEnded,
+):
+    """Read the text of an uploaded PDF."""
+
+    source_id: int
+
+
+class ProcessSourceTextJob(
+    JobData,
+    kind="PROCESS_SOURCE_TEXT",
+    queue=QUEUE,
+    max_attempts=ATTEMPTS,
+    retry=RETRY,
+    timeout=300,
+    ended_by=SourceStageEnded,
+):
+    """Make the lesson of a text; `text_content` None: the text stands with the source."""
+
+    source_id: int
+    text_content: str | None = None
+
+
+class ProcessVisualPlaceholdersJob(
+    JobData,
+    kind="PROCESS_VISUAL_PLACEHOLDERS",
+    queue=QUEUE,
+    max_attempts=ATTEMPTS,
+    retry=RETRY,
+    timeout=60,
+    ended_by=SourceStageEnded,
+):
+    """Find out which pictures a lesson wants, and fan out."""
+
+    source_id: int
+
+
+class GenerateVisualJob(
+    JobData,
+    kind="GENERATE_VISUAL",
+    queue=QUEUE,
+    max_attempts=ATTEMPTS,
+    retry=RETRY,
+    timeout=60,
+    ended_by=VisualEnded,
+):
+    """Find one picture."""
+
+    visual_id: int
+
+
+class AssembleNoteJob(
+    JobData,
+    kind="ASSEMBLE_NOTE",
+    queue=QUEUE,
+    max_attempts=ATTEMPTS,
+    retry=RETRY,
+    timeout=60,
+    ended_by=SourceStageEnded,
+):
+    """Make the note, once every picture's job has ended."""
+
+    source_id: int
+
+
+class GenerateStudyToolsJob(
+    JobData,
+    kind="GENERATE_STUDY_TOOLS",
+    queue=QUEUE,
+    max_attempts=ATTEMPTS,
+    retry=RETRY,
+    timeout=180,
+    ended_by=SourceStageEnded,
+):
+    """Make quiz and flashcards of a note."""
+
+    note_id: int
+
+
+# 64 KiB: a longer text is read from the source instead of being carried by the job.
+MAX_TEXT_BYTES = 65_536
+
+
+def text_job(source_id: int, text: str | None) -> ProcessSourceTextJob:
+    """The job for a text of any length."""
+    carried = text if text is not None and len(text.encode("utf-8", "replace")) <= MAX_TEXT_BYTES else None
+    return ProcessSourceTextJob(source_id=source_id, text_content=carried)

@@ -1,0 +1,26 @@
+"""The application: routes, middleware and error answers put together."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+
+from systems.study_notes.http import errors, health, note_routes, source_events, source_routes
+from systems.study_notes.http.body_limit import BodyLimit
+from systems.study_notes.http.request_ids import RequestIds
+from systems.study_notes.http.services import Services
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(services: Services, lifespan: Lifespan) -> FastAPI:
+    """The HTTP side of study notes; `lifespan` opens what `services` stand on."""
+    # No documentation pages: theirs load scripts from elsewhere. The description itself is at /openapi.json.
+    app = FastAPI(title="Study notes", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.services = services
+    errors.install(app)
+    for router in (source_routes.router, source_events.router, note_routes.router, health.router):
+        app.include_router(router)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestIds)
+    return app

@@ -1,0 +1,47 @@
+"""No JSON body may be larger than the longest text can make it; uploads have limits of their own (`uploads.py`)."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+
+from systems.study_notes.application.submit_source import MAX_TEXT_CHARS
+
+# JSON may write a character as \uXXXX, one beyond the first 65,536 as two of these; and there are other fields.
+MAX_BODY_BYTES = MAX_TEXT_CHARS * 12 + 65_536
+
+_Scope = MutableMapping[str, Any]
+_Message = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
+_App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
+
+
+class BodyLimit:
+    """ASGI middleware: a larger body is answered with 413, while it arrives."""
+
+    def __init__(self, app: _App, max_bytes: int = MAX_BODY_BYTES) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http" or _is_upload(scope):
+            await self._app(scope, receive, send)
+            return
+        total = 0
+
+        async def counted() -> _Message:
+            nonlocal total
+            message = await receive()
+            total += len(message.get("body", b""))
+            if total > self._max_bytes:
+                raise HTTPException(413, f"the body must not be larger than {self._max_bytes:,} bytes")
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def _is_upload(scope: _Scope) -> bool:
+    return Headers(scope=scope).get("content-type", "").lower().startswith("multipart/form-data")

@@ -1,0 +1,106 @@
+"""Routes of sources: hand in, look, retry, cancel, delete."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from pydantic import BaseModel, Field
+
+from systems.study_notes.application.submit_source import (
+    MAX_DOCUMENT_BYTES,
+    MAX_PDF_BYTES,
+    DocumentInput,
+    PdfInput,
+    Submitted,
+    TextInput,
+    Wishes,
+)
+from systems.study_notes.http.identity import MAX_ID, UserId
+from systems.study_notes.http.services import Services, services
+from systems.study_notes.http.uploads import read_upload
+
+router = APIRouter(prefix="/api/sources", tags=["sources"])
+
+With = Annotated[Services, Depends(services)]
+SourceId = Annotated[int, Path(ge=1, le=MAX_ID)]
+
+
+class TextRequest(BaseModel):
+    """A text to make a note of; `language` is ISO 639-3."""
+
+    text: str
+    title: str | None = Field(default=None, max_length=500)
+    language: str | None = None
+    folder_id: int | None = Field(default=None, ge=1, le=MAX_ID)
+
+
+class Accepted(BaseModel):
+    """The source is stored and its first job is waiting."""
+
+    source_id: int
+    status: str
+
+
+@router.post("/text", status_code=202)
+async def submit_text(body: TextRequest, user: UserId, use: With) -> Accepted:
+    """Hand in a text."""
+    wishes = Wishes(user_id=user, title=body.title, language=body.language, folder_id=body.folder_id)
+    return _accepted(await use.intake.submit(TextInput(body.text, wishes)))
+
+
+@router.post("/document", status_code=202)
+async def submit_document(request: Request, user: UserId, use: With) -> Accepted:
+    """Hand in a text, Markdown or HTML file: multipart `file`, and title, language, folder_id if wanted."""
+    async with read_upload(request, user, MAX_DOCUMENT_BYTES) as upload:
+        content = await upload.file.read()
+        return _accepted(await use.intake.submit(DocumentInput(upload.filename, content, upload.wishes)))
+
+
+@router.post("/pdf", status_code=202)
+async def submit_pdf(request: Request, user: UserId, use: With) -> Accepted:
+    """Hand in a PDF: multipart `file`, and title, language, folder_id if wanted."""
+    async with read_upload(request, user, MAX_PDF_BYTES) as upload:
+        return _accepted(await use.intake.submit(PdfInput(upload.filename, upload.chunks(), upload.wishes)))
+
+
+@router.get("/{source_id}/status")
+async def show_status(source_id: SourceId, user: UserId, use: With) -> dict[str, Any]:
+    """How the source stands."""
+    async with use.reads() as uow:
+        return asdict(await use.status.show(uow, user, source_id))
+
+
+@router.get("/{source_id}/visuals")
+async def list_visuals(source_id: SourceId, user: UserId, use: With) -> dict[str, Any]:
+    """The pictures of the source with all their fields."""
+    found = await use.library.visuals(user, source_id)
+    return {
+        "items": [
+            asdict(view.visual) | {"created_at": view.created_at, "updated_at": view.updated_at} for view in found
+        ]
+    }
+
+
+@router.post("/{source_id}/retry", status_code=202)
+async def retry_source(source_id: SourceId, user: UserId, use: With) -> Accepted:
+    """Start another run at the stage that failed."""
+    retried = await use.intake.retry(user, source_id)
+    return Accepted(source_id=source_id, status=retried.source.status)
+
+
+@router.post("/{source_id}/cancel", status_code=202)
+async def cancel_source(source_id: SourceId, user: UserId, use: With) -> Accepted:
+    """Stop the source and its jobs."""
+    await use.intake.cancel(user, source_id)
+    return Accepted(source_id=source_id, status="CANCELLED")
+
+
+@router.delete("/{source_id}", status_code=204)
+async def delete_source(source_id: SourceId, user: UserId, use: With) -> Response:
+    """Remove the source with its note, pictures and files."""
+    await use.intake.delete(user, source_id)
+    return Response(status_code=204)
+
+
+def _accepted(submitted: Submitted) -> Accepted:
+    return Accepted(source_id=submitted.source_id, status=submitted.status)

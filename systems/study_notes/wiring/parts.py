@@ -1,0 +1,85 @@
+"""What everything stands on, and how the settings choose it."""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+import httpx2
+
+from penstock import ConfigurationError, Penstock, Queue, Rate, Retention
+from penstock.ai import LanguageModel, ModelChain, OfflineModel
+from systems.study_notes.application.ports import Clock, ImageSearch
+from systems.study_notes.handlers.desk import Enqueueing
+from systems.study_notes.handlers.jobs import QUEUE as DECLARED_QUEUE
+from systems.study_notes.infrastructure.database import Database
+from systems.study_notes.infrastructure.files import StoredFiles
+from systems.study_notes.infrastructure.image_search import SerpApi, Serper, choose_search
+from systems.study_notes.infrastructure.offline_tasks import offline_tasks
+from systems.study_notes.settings import OFFLINE, Settings
+
+logger = logging.getLogger(__name__)
+
+KEEP_COMPLETED = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What everything stands on."""
+
+    settings: Settings
+    database: Database
+    engine: Penstock
+    files: StoredFiles
+    clock: Clock
+    model: LanguageModel
+    search: ImageSearch
+    web: httpx2.AsyncClient
+
+
+def model_of(settings: Settings) -> LanguageModel:
+    """The chain of providers. Only the offline one exists so far: others are refused when named, and not taken by
+    default when there are keys for them."""
+    named = settings.ai_provider_chain
+    unknown = [name for name in named if name != OFFLINE]
+    if unknown:
+        raise ConfigurationError(
+            f"AI_PROVIDER_CHAIN: {unknown[0]!r} cannot be used by this version; set AI_PROVIDER_CHAIN={OFFLINE}"
+        )
+    keyed = [name for name in settings.provider_chain() if name != OFFLINE]
+    if keyed:
+        logger.warning(
+            "this version calls no AI provider, though there are keys for %s: the offline model is used",
+            ", ".join(keyed),
+        )
+    return ModelChain([OfflineModel(offline_tasks())])
+
+
+def search_of(settings: Settings, web: httpx2.AsyncClient) -> ImageSearch:
+    serpapi, serper = settings.serpapi_key, settings.serper_key
+    return choose_search(
+        settings.image_provider,
+        SerpApi(web, settings.serpapi_base_url, serpapi.get_secret_value()) if serpapi else None,
+        Serper(web, settings.serper_base_url, serper.get_secret_value()) if serper else None,
+    )
+
+
+def enqueueing_of(settings: Settings) -> Enqueueing:
+    return Enqueueing(settings.note_queue_name, settings.job_attempts, settings.job_backoff_ms / 1000)
+
+
+def queues_of(settings: Settings) -> dict[str, Queue]:
+    queue = Queue(
+        concurrency=settings.worker_concurrency,
+        rate=Rate(settings.queue_rate_per_second, per=1.0),
+        unknown_kinds="fail",
+        retention=Retention(completed=KEEP_COMPLETED, failed=None),
+    )
+    # What tells of ends without a handler is enqueued by the engine on the queue its kind declares.
+    ends = Queue(concurrency=1, unknown_kinds="wait", retention=Retention(completed=KEEP_COMPLETED, failed=None))
+    return {DECLARED_QUEUE: ends, settings.note_queue_name: queue}
+
+
+def engine_url(url: str) -> str:
+    """The engine picks its drivers itself: `postgresql+psycopg://…` becomes `postgresql://…`."""
+    scheme, mark, rest = url.partition("://")
+    return f"{scheme.partition('+')[0]}{mark}{rest}"
