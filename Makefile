@@ -18,7 +18,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: runtime ## Turn a document into study notes (FILE=path for your own: text, Markdown, HTML or PDF)
-	$(BIN)/python -m systems.study_notes demo $(if $(FILE),"$$FILE")
+	@$(BIN)/python -m systems.study_notes demo $(if $(FILE),"$$FILE")
 
 serve: runtime ## Serve the study notes over HTTP on this machine, with an embedded worker
 	$(BIN)/python -m systems.study_notes serve --worker

@@ -1,8 +1,8 @@
 """Live events of one source, by server-sent events; the id of each is its position in the log."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -40,8 +40,8 @@ async def source_events(
 ) -> AsyncIterator[ServerSentEvent]:
     """What has happened to the source and what happens to it, up to its end."""
     following = use.engine.events.follow(after, stream=use.stream, subject=str(source_id))
-    # A generator, though it is announced as an iterator: closed here and now, it lets go of its wake-ups.
-    async with aclosing(cast(AsyncGenerator[Any, None], following)) as events:
+    # Closed here and now, it lets go of its wake-ups.
+    async with aclosing(following) as events:
         async for event in events:
             yield ServerSentEvent(data=event.data, event=event.type, id=str(event.position))
             # An end that was followed by a retry is not the end of the story.
