@@ -6,11 +6,12 @@ import pytest
 
 from penstock import ClaimLost, JobCancelled, JobState, NotFound, Penstock, Unique, codec
 from penstock.domain.outcomes import Completed, ErrorRecord, Failed, Outcome, Released, Snoozed
-from penstock.store.base import Store, Topics
+from penstock.store.base import Store
 from penstock.store.program import Topic
 from penstock.store.programs.settle import Progress, write_progress
 from penstock.store.programs.workers import cancels_of_worker
 from tests.conformance.conftest import MakeStore
+from tests.conformance.ears import Ear
 from tests.support.clock import MovableClock
 from tests.support.engine import HandWorker, Work, run_of
 
@@ -129,19 +130,12 @@ async def test_a_lost_run_whose_cancel_was_requested_is_cancelled(engine: Pensto
     assert await worker.claim() == []
 
 
-async def test_the_worker_is_told_on_whatever_store_it_listens(
-    engine: Penstock, make_store: MakeStore, worker: HandWorker
-):
-    listening = await make_store()
-    told: asyncio.Queue[Topics] = asyncio.Queue()
-    subscription = listening.subscribe(told.put_nowait)
+async def test_the_worker_is_told_on_whatever_store_it_listens(engine: Penstock, worker: HandWorker, ear: Ear):
     handle = await engine.enqueue(Work())
     await worker.claim_one()
     await engine.cancel(handle.id)
-    while Topic.cancel(handle.id) not in (topics := await told.get()) and topics:
-        pass
-    assert await listening.read(cancels_of_worker(worker.id)) == {handle.id}
-    subscription.close()
+    await ear.hears(Topic.cancel(handle.id))
+    assert await engine.store.read(cancels_of_worker(worker.id)) == {handle.id}
 
 
 async def test_many_at_once_are_reported_by_what_became_of_them(engine: Penstock, worker: HandWorker):

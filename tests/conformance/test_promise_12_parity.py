@@ -1,5 +1,6 @@
 """Promise 12: SQLite and PostgreSQL behave the same, also at the edges."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -75,16 +76,16 @@ async def test_an_id_is_known_in_every_form_of_a_uuid(engine: Penstock):
 
 @pytest.mark.parametrize("wrong", ["", "nope", "0" * 31, KNOWN_TO_NOBODY + "0", KNOWN_TO_NOBODY])
 async def test_what_is_no_known_id_is_not_found(engine: Penstock, wrong: str):
-    calls = [
+    calls: list[Callable[[str], Awaitable[Any]]] = [
         engine.get, engine.cancel, engine.jobs.why, engine.jobs.retry, engine.jobs.payload, engine.jobs.status_of,
         engine.flows.get, engine.flows.cancel, engine.flows.retry,
     ]  # fmt: skip
     for call in calls:
         with pytest.raises(NotFound):
             await call(wrong)
-    for call in (engine.sync.status, engine.sync.result):
+    for blocking in (engine.sync.status, engine.sync.result):
         with pytest.raises(NotFound):
-            call(wrong)
+            blocking(wrong)
     for option in ("after", "flow"):
         with pytest.raises((NotFound, InvalidJob)):
             await engine.enqueue(Work(), **{option: wrong})

@@ -69,7 +69,8 @@ class HandWorker:
 
     async def look(self, limit: int = 1000, *, queue: str = "default", **asked: Any) -> Claimed:
         """Claim; `asked` are fields of `ClaimRequest`. All kinds, unless it names some."""
-        asked = {"kinds": (), "any_kind": "kinds" not in asked} | asked
+        asked.setdefault("any_kind", "kinds" not in asked)
+        asked.setdefault("kinds", ())
         request = ClaimRequest(queue=queue, limit=limit, claim_id=secrets.randbits(63), worker_id=self.id, **asked)
         return await self.store.run(claim(request, self.store.clock.now()), durable=False)
 

@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from penstock.domain.job import checked_name
 from penstock.errors import ConfigurationError
 
 
@@ -21,11 +22,13 @@ class Event(BaseModel):
         super().__init_subclass__()
 
     @classmethod
-    def __pydantic_init_subclass__(cls, *, type: str | None = None, stream: str | None = None, **_: Any) -> None:
+    def __pydantic_init_subclass__(cls, *, type: str | None = None, stream: str | None = None, **more: Any) -> None:
+        if more:
+            raise ConfigurationError(f"event {cls.__name__}: unknown option {min(more)!r}; known: type, stream")
         if type is not None:
-            cls.event_type = type
+            cls.event_type = checked_name("type", type)
         if stream is not None:
-            cls.event_stream = stream
+            cls.event_stream = checked_name("stream", stream)
         if not cls.event_type:
             raise ConfigurationError(f'event {cls.__name__} needs a type: class {cls.__name__}(Event, type="…")')
 

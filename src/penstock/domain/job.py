@@ -1,6 +1,7 @@
 """`JobData`: one typed, durable unit of work, and the options of its kind."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -8,11 +9,12 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from penstock.domain.order import level_of
-from penstock.domain.retry import DEFAULT_RETRY, OwnDelay, RetryPolicy
+from penstock.domain.retry import DEFAULT_RETRY, OwnDelay, RetryPolicy, checked_policy
 from penstock.errors import ConfigurationError
 
 DEFAULT_QUEUE = "default"
 DEFAULT_MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 10_000
 MAX_NAME = 200
 
 
@@ -42,7 +44,8 @@ class JobData(BaseModel):
     is enqueued when a job of this kind ends without its handler finishing). Unknown fields of stored data are ignored.
     """
 
-    model_config = ConfigDict(extra="ignore")
+    # An error that showed its input would show the secrets in it.
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
     job_kind: ClassVar[KindSpec]
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -65,19 +68,24 @@ def _kind_spec(class_name: str, options: Mapping[str, Any]) -> KindSpec:
             f"{class_name}: unknown option {sorted(unknown)[0]!r}; known: {', '.join(sorted(_OPTIONS))}"
         )
     attempts = options.get("max_attempts", DEFAULT_MAX_ATTEMPTS)
-    if not isinstance(attempts, int) or not 1 <= attempts <= 10_000:
-        raise ConfigurationError(f"{class_name}: max_attempts must be an integer from 1 to 10000, not {attempts!r}")
+    if not is_count(attempts, MAX_ATTEMPTS):
+        raise ConfigurationError(
+            f"{class_name}: max_attempts must be an integer from 1 to {MAX_ATTEMPTS}, not {attempts!r}"
+        )
+    ended_by = options.get("ended_by")
+    if ended_by is not None and not (isinstance(ended_by, type) and issubclass(ended_by, JobEnded)):
+        raise ConfigurationError(f"{class_name}: ended_by must be a subclass of JobEnded, not {ended_by!r}")
     return KindSpec(
         kind=checked_name("kind", options.get("kind") or class_name),
         queue=checked_name("queue", options.get("queue", DEFAULT_QUEUE)),
         level=level_of(options.get("priority", 0)),
         max_attempts=attempts,
-        retry=options.get("retry", DEFAULT_RETRY),
+        retry=checked_policy(options.get("retry", DEFAULT_RETRY)),
         retries=dict(options.get("retries", {})),
         timeout_s=seconds_of("timeout", options.get("timeout")),
-        tags=tuple(options.get("tags", ())),
-        aliases=tuple(checked_name("alias", a) for a in options.get("aliases", ())),
-        ended_by=options.get("ended_by"),
+        tags=checked_names("tags", options.get("tags", ())),
+        aliases=checked_names("aliases", options.get("aliases", ())),
+        ended_by=ended_by,
     )
 
 
@@ -88,12 +96,29 @@ def checked_name(what: str, name: object) -> str:
     return name
 
 
-def seconds_of(what: str, value: timedelta | float | None) -> float | None:
+def checked_names(what: str, names: object) -> tuple[str, ...]:
+    """Several names, as `checked_name`. Raises ConfigurationError, also for one text, whose letters would be names."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ConfigurationError(f"{what} must be several names, as in ({names!r},)")
+    return tuple(checked_name(what, name) for name in names)
+
+
+def is_count(value: object, most: int) -> bool:
+    """Whether a value is an integer from 1 to `most`; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
+
+
+def seconds_of(what: str, value: object) -> float | None:
     """A positive duration in seconds, from seconds or a timedelta. Raises ConfigurationError."""
     if value is None:
         return None
-    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
-    if seconds <= 0:
+    if isinstance(value, timedelta):
+        seconds = value.total_seconds()
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigurationError(f"{what} must be seconds or a timedelta, not {value!r}")
+    else:
+        seconds = float(value)
+    if not 0 < seconds < math.inf:
         raise ConfigurationError(f"{what} must be positive, not {value!r}")
     return seconds
 

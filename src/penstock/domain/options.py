@@ -7,15 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from penstock.domain.flows import When
-from penstock.domain.job import KindSpec, checked_name, seconds_of
+from penstock.domain.job import MAX_ATTEMPTS, KindSpec, checked_name, checked_names, is_count, seconds_of
 from penstock.domain.order import level_of
-from penstock.domain.retry import DEFAULT_RETRY, RetryPolicy, dump_policy
+from penstock.domain.retry import DEFAULT_RETRY, LONGEST_S, RetryPolicy, checked_policy, dump_policy
 from penstock.domain.unique import Unique
 from penstock.errors import InvalidJob
 
 _MICROSECOND = timedelta(microseconds=1)
-_LONGEST = timedelta(days=36_500)
-"""A century: longer delays and periods are mistakes, and would not fit the columns."""
+_LONGEST = timedelta(seconds=LONGEST_S)
 MAX_CONCURRENCY = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -47,7 +46,13 @@ class EnqueueOptions:
 
     def unique_key(self) -> Unique | None:
         """The unique option as a `Unique`."""
-        return Unique(self.unique) if isinstance(self.unique, str) else self.unique
+        if self.unique is None:
+            return None
+        if isinstance(self.unique, str):
+            return Unique(self.unique)
+        if isinstance(self.unique, Unique):
+            return self.unique
+        raise InvalidJob(f"unique must be a text or a Unique, not {self.unique!r}")
 
     def due_at(self, now: int) -> int | None:
         """When the job may start (µs), None for at once."""
@@ -74,21 +79,21 @@ class EnqueueOptions:
         """The bound on counted runs."""
         if self.max_attempts is None:
             return spec.max_attempts
-        if not 1 <= self.max_attempts <= 10_000:
-            raise InvalidJob(f"max_attempts must be from 1 to 10000, not {self.max_attempts!r}")
+        if not is_count(self.max_attempts, MAX_ATTEMPTS):
+            raise InvalidJob(f"max_attempts must be an integer from 1 to {MAX_ATTEMPTS}, not {self.max_attempts!r}")
         return self.max_attempts
 
     def stored(self, spec: KindSpec) -> dict[str, Any]:
         """What differs from the engine's defaults, as stored with the job (so that any worker or leader knows it)."""
         out: dict[str, Any] = {}
         timeout_s = spec.timeout_s if self.timeout is None else seconds_of("timeout", self.timeout)
-        retry = self.retry or spec.retry
+        retry = spec.retry if self.retry is None else checked_policy(self.retry)
         if timeout_s is not None:
             out["timeout"] = timeout_s
         if retry != DEFAULT_RETRY:
             out["retry"] = dump_policy(retry)
         if self.tags or spec.tags:
-            out["tags"] = sorted({*spec.tags, *(checked_name("tags", tag) for tag in self.tags)})
+            out["tags"] = sorted({*spec.tags, *checked_names("tags", self.tags)})
         if self.retention is not None:
             out["retention"] = _span("retention", self.retention)
         if spec.ended_by is not None:
@@ -107,8 +112,10 @@ class EnqueueOptions:
 
     def checked_keys(self) -> Mapping[str, str | None]:
         """Tenant and concurrency key, checked."""
-        if not 1 <= self.concurrency_limit <= MAX_CONCURRENCY:
-            raise InvalidJob(f"concurrency_limit must be from 1 to {MAX_CONCURRENCY}, not {self.concurrency_limit!r}")
+        if not is_count(self.concurrency_limit, MAX_CONCURRENCY):
+            raise InvalidJob(
+                f"concurrency_limit must be an integer from 1 to {MAX_CONCURRENCY}, not {self.concurrency_limit!r}"
+            )
         return {
             "tenant": None if self.tenant is None else checked_name("tenant", self.tenant),
             "concurrency_key": None
@@ -137,7 +144,9 @@ def _span(what: str, given: timedelta | float) -> int:
 
 
 def micros(what: str, moment: datetime) -> int:
-    """An aware datetime as µs since 1970. Raises InvalidJob for one without a time zone."""
+    """An aware datetime as µs since 1970. Raises InvalidJob for one without a time zone, and for anything else."""
+    if not isinstance(moment, datetime):
+        raise InvalidJob(f"{what} must be a datetime with a time zone, not {moment!r}")
     if moment.tzinfo is None:
         raise InvalidJob(f"{what} must have a time zone, not {moment!r}; use datetime.now(UTC) or .replace(tzinfo=UTC)")
     return (moment - _EPOCH) // _MICROSECOND

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from penstock.domain.order import position
-from penstock.domain.retry import OwnDelay, RetryPolicy, next_delay
+from penstock.domain.retry import OwnDelay, RetryPolicy, bounded, next_delay
 from penstock.domain.states import JobState, Way
 
 MAX_LOSSES = 10
@@ -155,15 +155,17 @@ def _fail(error: ErrorRecord, attempt: int, losses: int, *, unfinished: bool) ->
 
 
 def _again(outcome: Failed, run: RunFacts, attempt: int, losses: int, now: int, rng: random.Random) -> Settlement:
-    error, delay_s = outcome.error, outcome.after_s
-    if delay_s is None:
+    error = outcome.error
+    if outcome.after_s is None:
         delay_s = next_delay(run.retry, attempt, error.error_class, rng, run.own_delays)
+    else:
+        delay_s = bounded(outcome.after_s)
     due = now + int(delay_s * 1_000_000)
     if run.deadline is not None and due >= run.deadline:
         late = ErrorRecord(error.error_class, f"{error.message} (no retry: its deadline comes first)", error.traceback)
         return _fail(late, attempt, losses, unfinished=not outcome.by_handler)
     solo = losses >= SOLO_AFTER
-    if delay_s <= 0:
+    if due <= now:
         place = position(now, run.level, run.aging_step)
         return Settlement(Way.RETRY_NOW, JobState.READY, attempt, losses, place, reason="retry", error=error, solo=solo)
     return Settlement(

@@ -1,11 +1,11 @@
 """How one queue is worked."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
-from penstock.domain.job import seconds_of
+from penstock.domain.job import is_count, seconds_of
+from penstock.domain.order import STRICT_STEP
 from penstock.domain.rates import Rate
 from penstock.errors import ConfigurationError
 
@@ -24,6 +24,19 @@ class Retention:
     max_failed: int | None = None
     max_cancelled: int | None = None
     max_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("completed", "failed", "cancelled"):
+            age = getattr(self, name)
+            if age is not None and not (isinstance(age, timedelta) and age >= timedelta(0)):
+                raise ConfigurationError(f"Retention.{name} must be a timedelta that is not negative, not {age!r}")
+        for name in ("max_completed", "max_failed", "max_cancelled", "max_bytes"):
+            most = getattr(self, name)
+            if most is not None and not (most == 0 or is_count(most, 10**15)):
+                raise ConfigurationError(f"Retention.{name} must be an integer from 0 to {10**15}, not {most!r}")
+
+
+_MAY_BE_NONE = ("total_concurrency", "max_length")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +60,17 @@ class Queue:
     retention: Retention = field(default_factory=Retention)
 
     def __post_init__(self) -> None:
-        checks: Mapping[str, tuple[Any, int, int]] = {
-            "concurrency": (self.concurrency, 1, 100_000),
-            "total_concurrency": (self.total_concurrency, 1, 1_000_000),
-            "weight": (self.weight, 1, 100),
-            "max_length": (self.max_length, 1, 10**12),
-        }
-        for name, (value, low, high) in checks.items():
-            if value is not None and not (isinstance(value, int) and low <= value <= high):
-                raise ConfigurationError(f"Queue.{name} must be an integer from {low} to {high}, not {value!r}")
+        most = {"concurrency": 100_000, "total_concurrency": 1_000_000, "weight": 100, "max_length": 10**12}
+        for name, high in most.items():
+            value = getattr(self, name)
+            if not is_count(value, high) and not (value is None and name in _MAY_BE_NONE):
+                raise ConfigurationError(f"Queue.{name} must be an integer from 1 to {high}, not {value!r}")
         if self.unknown_kinds not in ("wait", "fail"):
             raise ConfigurationError(f"Queue.unknown_kinds must be 'wait' or 'fail', not {self.unknown_kinds!r}")
         seconds_of("Queue.timeout", self.timeout)
         seconds_of("Queue.aging", self.aging)
+        if self.aging is not None and not 1 <= self.aging * 1_000_000 <= STRICT_STEP:
+            raise ConfigurationError(f"Queue.aging must be from a microsecond to 63 years, not {self.aging!r} seconds")
 
     @property
     def gated(self) -> bool:

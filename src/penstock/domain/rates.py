@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from penstock.domain.job import is_count, seconds_of
 from penstock.errors import ConfigurationError
 
+MAX_LIMIT = 1_000_000_000
 _BINS = 50
 """Starts are remembered in bins of a fiftieth of the period, so the memory of a rate is bounded."""
 
@@ -18,8 +20,11 @@ class Rate:
     per: timedelta | float = 1.0
 
     def __post_init__(self) -> None:
-        if self.limit < 1 or self.period_us < _BINS:
-            raise ConfigurationError("Rate needs limit >= 1 and a period of at least 50 microseconds")
+        if not is_count(self.limit, MAX_LIMIT):
+            raise ConfigurationError(f"Rate.limit must be an integer from 1 to {MAX_LIMIT}, not {self.limit!r}")
+        seconds_of("Rate.per", self.per)
+        if self.period_us < _BINS:
+            raise ConfigurationError(f"Rate.per must be at least {_BINS} microseconds, not {self.per!r}")
 
     @property
     def period_us(self) -> int:

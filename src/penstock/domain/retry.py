@@ -1,11 +1,15 @@
 """Retry policies: how long to wait after attempt n failed. Delays are seconds."""
 
+import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from penstock.errors import ConfigurationError
+
+LONGEST_S = 36_500 * 86_400
+"""A century: longer delays are mistakes, and would not fit the columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +22,17 @@ class Exponential:
     jitter: float = 0.25
 
     def __post_init__(self) -> None:
-        if self.base < 0 or self.factor < 1 or self.cap < 0 or not 0 <= self.jitter <= 1:
+        finite = all(map(math.isfinite, (self.base, self.factor, self.cap)))
+        if not finite or self.base < 0 or self.factor < 1 or self.cap < 0 or not 0 <= self.jitter <= 1:
             raise ConfigurationError("Exponential needs base >= 0, factor >= 1, cap >= 0 and jitter from 0 to 1")
 
     def delay(self, attempt: int, rng: random.Random) -> float:
         """Seconds to wait after failed attempt `attempt` (from 1)."""
-        # The exponent is bounded so that a job with thousands of attempts cannot overflow a float.
-        plain = min(self.cap, self.base * self.factor ** min(attempt - 1, 64))
+        try:
+            plain = min(self.cap, self.base * self.factor ** (attempt - 1))
+        except OverflowError:
+            # A float ends at about 1e308, which a job with many attempts reaches long after any cap.
+            plain = self.cap if self.base else 0.0
         return plain * (1 + rng.uniform(-self.jitter, self.jitter))
 
 
@@ -36,7 +44,7 @@ class Fixed:
     jitter: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.seconds < 0 or not 0 <= self.jitter <= 1:
+        if not 0 <= self.seconds < math.inf or not 0 <= self.jitter <= 1:
             raise ConfigurationError("Fixed needs seconds >= 0 and jitter from 0 to 1")
 
     def delay(self, attempt: int, rng: random.Random) -> float:
@@ -51,7 +59,7 @@ class Delays:
     seconds: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not self.seconds or any(s < 0 for s in self.seconds):
+        if not self.seconds or not all(0 <= s < math.inf for s in self.seconds):
             raise ConfigurationError("Delays needs at least one delay, none negative")
 
     def delay(self, attempt: int, rng: random.Random) -> float:
@@ -69,6 +77,13 @@ class Named:
 RetryPolicy = Exponential | Fixed | Delays | Named
 OwnDelay = Callable[[int, str], float]
 DEFAULT_RETRY = Exponential()
+
+
+def checked_policy(policy: object) -> RetryPolicy:
+    """A retry policy as it is. Raises ConfigurationError for anything else."""
+    if not isinstance(policy, RetryPolicy):
+        raise ConfigurationError(f"retry must be one of Exponential, Fixed, Delays and Named, not {policy!r}")
+    return policy
 
 
 def dump_policy(policy: RetryPolicy) -> dict[str, Any]:
@@ -103,12 +118,17 @@ def load_policy(stored: Mapping[str, Any] | None) -> RetryPolicy:
 def next_delay(
     policy: RetryPolicy, attempt: int, error_class: str, rng: random.Random, own: Mapping[str, OwnDelay] | None = None
 ) -> float:
-    """Seconds to wait after counted attempt `attempt` failed. `own` holds the kind's named functions.
+    """Seconds to wait after counted attempt `attempt` failed, 0 to a century. `own` holds the kind's named functions.
 
     A named policy this process does not know falls back to the default, so that a leader that lacks the kind can
     still reschedule its lost jobs.
     """
     if isinstance(policy, Named):
         function = (own or {}).get(policy.name)
-        return max(0.0, function(attempt, error_class)) if function else DEFAULT_RETRY.delay(attempt, rng)
-    return policy.delay(attempt, rng)
+        return bounded(function(attempt, error_class)) if function else DEFAULT_RETRY.delay(attempt, rng)
+    return bounded(policy.delay(attempt, rng))
+
+
+def bounded(seconds: float) -> float:
+    """A delay that a column can hold: 0 to a century; 0 for what is no number."""
+    return 0.0 if math.isnan(seconds) else max(0.0, min(LONGEST_S, seconds))

@@ -60,11 +60,12 @@ class Schedule:
             step = self.every // timedelta(microseconds=1)
             return (time // step + 1) * step
         assert self.cron is not None  # noqa: S101 - __post_init__ has seen to it
-        try:
-            tick = next(CronSim(self.cron, moment_of(time).astimezone(ZoneInfo(self.tz))))
-        except StopIteration:
-            return None
-        return micros("tick", tick.astimezone(UTC))
+        for tick in CronSim(self.cron, moment_of(time).astimezone(ZoneInfo(self.tz))):
+            at = micros("tick", tick.astimezone(UTC))
+            # cronsim takes the second pass of an hour that daylight saving doubles for the first, and would go back.
+            if at > time:
+                return at
+        return None
 
     def last_until(self, time: int) -> int:
         """The last tick at or before `time` (µs), given that there is one."""

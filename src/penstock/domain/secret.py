@@ -1,6 +1,6 @@
 """`Secret[str]`: a field that is sealed at rest and shown nowhere."""
 
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, NoReturn, Self, TypeVar, get_args
 
 from pydantic import GetCoreSchemaHandler, SerializationInfo
 from pydantic_core import CoreSchema, core_schema
@@ -12,7 +12,7 @@ MASK = "••••••"
 class Secret(Generic[T]):
     """A value that prints as a mask. `reveal()` gives the value. Stored sealed (see penstock.sealing).
 
-    Serialising without a sealing context raises ValueError, so that a secret cannot leave in plain text by accident.
+    Serialised in any other context it is the mask, and it cannot be pickled: it does not leave in plain by accident.
     """
 
     __slots__ = ("_value",)
@@ -35,6 +35,15 @@ class Secret(Generic[T]):
 
     def __hash__(self) -> int:
         return hash(("Secret", self._value))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled; pass a reference to it, or reveal() it on purpose")
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

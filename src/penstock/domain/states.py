@@ -46,6 +46,7 @@ class Way(StrEnum):
     UNMET = "unmet"
     FALL_DUE = "fall_due"
     RESCHEDULE = "reschedule"
+    DEBOUNCE = "debounce"
     CLAIM = "claim"
     PARK = "park"
     UNPARK = "unpark"
@@ -88,8 +89,10 @@ TRANSITIONS: tuple[Transition, ...] = tuple(
     + _ways(Way.UNBLOCK_LATER, (_B,), _S, "programs.flow", "its condition holds, its time has not come")
     + _ways(Way.UNMET, (_B,), _OFF, "programs.flow", "its condition can no longer be met")
     + _ways(Way.FALL_DUE, (_S,), _R, "programs.claim", "its time has come")
-    + _ways(Way.RESCHEDULE, (_S, _R), _S, "programs.change", "a person or a debounced enqueue moved it")
+    + _ways(Way.RESCHEDULE, (_S, _R), _S, "programs.change", "a person moved it")
     + _ways(Way.RESCHEDULE, (_S,), _R, "programs.change", "a person moved it to now")
+    + _ways(Way.DEBOUNCE, (_S, _R), _S, "programs.unique", "a later enqueue of its key replaced its data and time")
+    + _ways(Way.DEBOUNCE, (_S,), _R, "programs.unique", "as above, for at once")
     + _ways(Way.CLAIM, (_R,), _X, "programs.claim", "a worker takes it")
     + _ways(Way.PARK, (_X,), _S, "programs.claim", "its concurrency key is full")
     + _ways(Way.UNPARK, (_S,), _R, "programs.claim", "its concurrency key has room again")
@@ -99,7 +102,7 @@ TRANSITIONS: tuple[Transition, ...] = tuple(
     + _ways(Way.RETRY_NOW, (_X,), _R, "programs.settle", "as above, without delay")
     + _ways(Way.SNOOZE, (_X,), _S, "programs.settle", "the handler asked for later; no attempt is spent")
     + _ways(Way.RELEASE, (_X,), _R, "programs.settle", "the worker stops, or never started it; no attempt is spent")
-    + _ways(Way.STOP, (_X,), _OFF, "programs.settle", "cancel was requested and the run has ended")
+    + _ways(Way.STOP, (_X,), _OFF, "programs.settle", "cancelled by its handler, or by request once the run ended")
     + _ways(Way.CANCEL, (_B, _S, _R), _OFF, "programs.cancel", "cancelled while waiting")
     + _ways(Way.EXPIRE, (_B, _S, _R), _BAD, "programs.cancel", "its deadline passed while it waited")
     + _ways(Way.REVIVE, (_OK, _BAD, _OFF), _R, "programs.retry", "a person retries it, or its flow")
@@ -107,8 +110,3 @@ TRANSITIONS: tuple[Transition, ...] = tuple(
 )
 
 LEGAL = frozenset((t.source, t.target) for t in TRANSITIONS)
-
-
-def targets(way: Way) -> frozenset[JobState]:
-    """The states a named transition can lead to (one, but for `reschedule`)."""
-    return frozenset(t.target for t in TRANSITIONS if t.way is way)

@@ -2,7 +2,7 @@
 
 import asyncio
 import builtins
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -75,7 +75,7 @@ class EventLog:
         stream: str | None = None,
         subject: str | None = None,
         types: Sequence[str] | None = None,
-    ) -> AsyncIterator[LoggedEvent]:
+    ) -> AsyncGenerator[LoggedEvent, None]:
         """Events after a position, then each new one as it comes, for ever; resume with the last position seen."""
         grown = asyncio.Event()
 

@@ -34,7 +34,16 @@ def _fixed(sql: bytes) -> Query:
 
 # A process frozen between two statements holds its locks no longer than this; the server then ends its transaction.
 _SILENCE_MS = "15000"
-_SETTINGS = Query(b"SELECT set_config('idle_in_transaction_session_timeout', $1, true)", (_SILENCE_MS,))
+# Our statements look up a batch by its ids, or walk an index in order up to a limit. A plan made while a table was
+# small, or without statistics, would rather read the table or collect all that fits, and goes on doing so when it is
+# large. Set here and not when connecting, because poolers refuse or mix up what is set for a session. Without jit,
+# which would start at the costs that the planner puts on a scan that is off and yet has to be.
+_PLANNING = (
+    b"set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), "
+    b"set_config('jit', 'off', true)"
+)
+_SETTINGS = Query(b"SELECT set_config('idle_in_transaction_session_timeout', $1, true), " + _PLANNING, (_SILENCE_MS,))
+_PLANS = Query(b"SELECT " + _PLANNING)
 _HASTE = Query(b"SELECT set_config('synchronous_commit', 'off', true)")
 _BEGIN = _fixed(b"BEGIN ISOLATION LEVEL READ COMMITTED")
 _COMMIT = _fixed(b"COMMIT")
@@ -45,7 +54,9 @@ DURABLE = Frame(begin=(_BEGIN, _SETTINGS), end=(_COMMIT,))
 HASTY = Frame(begin=(_BEGIN, _SETTINGS, _HASTE), end=(_COMMIT,), alone=(_HASTE,))
 """A transaction whose commit reaches the disk a little later."""
 
-SNAPSHOT = Frame(begin=(_fixed(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"), _SETTINGS), end=(_COMMIT,))
+SNAPSHOT = Frame(
+    begin=(_fixed(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"), _SETTINGS), end=(_COMMIT,), alone=(_PLANS,)
+)
 """A transaction that reads one state of the database."""
 
 INSIDE = Frame(begin=(_fixed(b"SAVEPOINT penstock"),), end=(_fixed(b"RELEASE SAVEPOINT penstock"),), tells=True)

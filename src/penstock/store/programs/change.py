@@ -8,6 +8,7 @@ from penstock.domain.queue import Queue
 from penstock.domain.states import WAITING, JobState
 from penstock.errors import Conflict, NotFound
 from penstock.store.program import Call, Steps, program, wake_queues
+from penstock.store.programs.claim import unpark
 from penstock.store.programs.upkeep import retention_json
 
 
@@ -26,11 +27,11 @@ def move_waiting(move: Move, now: int) -> Steps[JobState]:
     found = yield Call("waiting_job", {"job_id": move.job_id})
     if not found:
         raise NotFound(f"no job {move.job_id}")
-    _, state, old_level, due, old_position, created_at, queue, aging, reason = found[0]
+    _, state, old_level, due, old_position, created_at, queue, aging, reason, key = found[0]
     if JobState(state) not in WAITING:
         raise Conflict(f"job {move.job_id} is {state}; only a waiting job can be moved")
     level = old_level if move.level is None else move.level
-    parked = state == JobState.SCHEDULED and due is None
+    was_ready, parked = state == JobState.READY, state == JobState.SCHEDULED and due is None
     if move.due_at is not None and not parked:
         due = move.due_at if move.due_at > now else None
         if state != JobState.BLOCKED:
@@ -43,6 +44,9 @@ def move_waiting(move: Move, now: int) -> Steps[JobState]:
     params = {"job_id": move.job_id, "state": state, "priority": level, "position": position(at, level, aging)}
     yield Call("move_waiting", params | {"due": due, "reason": reason})
     yield wake_queues([queue])
+    if key is not None and was_ready and state == JobState.SCHEDULED:
+        # It may have been the one that was let go, and kept others parked.
+        yield from unpark([key])
     return JobState(state)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from penstock import codec
 from penstock.errors import ClaimLost, QueueFull
 from penstock.store.program import Call, Lane, LaneKey, Steps, program, wake_queues
+from penstock.store.programs.claim import unpark
 from penstock.store.programs.flow import after_end, end_unmet
 from penstock.store.programs.insert import lanes_of, write_jobs
 from penstock.store.programs.new import Enqueued, NewFlow, NewJob
-from penstock.store.programs.unique import give_back, take_keys
+from penstock.store.programs.unique import Keys, give_back, take_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +37,21 @@ def enqueue(
     if not jobs:
         return []
     lanes = yield from lanes_of(jobs)
-    holders = (yield from take_keys(jobs, lanes, now)) if any(job.unique for job in jobs) else {}
-    fresh = _fresh(jobs, holders)
+    keys = (yield from take_keys(jobs, lanes, now)) if any(job.unique for job in jobs) else Keys()
+    fresh = _fresh(jobs, keys.holders)
     if bounded:
         yield from _refuse_full_queues(fresh, lanes, now)
     created: set[str] = set()
     if fresh:
-        written = yield from write_jobs(fresh, lanes, now, alone=alone and not flows and not holders)
+        written = yield from write_jobs(fresh, lanes, now, alone=alone and not flows and not keys.holders)
         created = written.created
-        yield from give_back([job for job in fresh if job.id not in created])
+        yield from give_back(keys.taken, [job for job in fresh if job.id in created])
         if written.unmet:
             yield from after_end((yield from end_unmet(written.unmet, now)), now)
         yield wake_queues({job.lane.queue for job in fresh})
-    return _answers(jobs, holders, created)
+    if keys.freed:
+        yield from unpark(keys.freed)
+    return _answers(jobs, keys.holders, created)
 
 
 def hold(fence: Fence) -> Steps[None]:

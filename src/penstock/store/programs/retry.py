@@ -62,8 +62,9 @@ def retry_flow(flow_id: str, now: int) -> Steps[Revived]:
     failed = {row[0] for row in ended if row[1] == JobState.FAILED}
     if not failed:
         raise Conflict(f"flow {flow_id} has no failed job to retry")
-    edges = yield Call("parents_of", {"ids": codec.ids([row[0] for row in ended])})
-    reached = _descendants(failed, [(row[1], row[0]) for row in edges]) - by_person
+    # What comes after a job that stays cancelled stays as it is, unless something that runs again is before it, too.
+    edges = yield Call("parents_of", {"ids": codec.ids([row[0] for row in ended if row[0] not in by_person])})
+    reached = _descendants(failed, [(row[1], row[0]) for row in edges])
     return (yield from _revive((yield from _with_cancelled_below(reached)), now))
 
 

@@ -87,6 +87,8 @@ CREATE INDEX jobs_claim ON penstock.jobs (lane_id, position) WHERE state = 'read
 CREATE INDEX jobs_held ON penstock.jobs (worker_id) WHERE state = 'running';
 CREATE INDEX jobs_due ON penstock.jobs (due_at) WHERE state = 'scheduled';
 CREATE INDEX jobs_finished ON penstock.jobs (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX jobs_own_retention ON penstock.jobs (finished_at)
+    WHERE finished_at IS NOT NULL AND options ->> 'retention' IS NOT NULL;
 CREATE INDEX jobs_flow ON penstock.jobs (flow_id) WHERE flow_id IS NOT NULL;
 CREATE INDEX jobs_unmet ON penstock.jobs (unmet_parent) WHERE unmet_parent IS NOT NULL;
 CREATE INDEX jobs_deadline ON penstock.jobs (deadline_at) WHERE deadline_at IS NOT NULL AND finished_at IS NULL;

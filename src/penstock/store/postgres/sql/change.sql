@@ -32,7 +32,8 @@ RETURNING id, state::text, flow_id, has_children, unique_key, concurrency_key;
 SELECT id FROM penstock.jobs WHERE flow_id = :flow_id AND finished_at IS NULL ORDER BY id;
 
 -- name: waiting_job
-SELECT j.id, j.state::text, j.priority, j.due_at, j.position, j.created_at, l.queue, q.aging_step, j.reason
+SELECT j.id, j.state::text, j.priority, j.due_at, j.position, j.created_at, l.queue, q.aging_step, j.reason,
+       j.concurrency_key
 FROM penstock.jobs j JOIN penstock.lanes l ON l.id = j.lane_id LEFT JOIN penstock.queues q ON q.name = l.queue
 WHERE j.id = :job_id FOR NO KEY UPDATE OF j;
 

@@ -2,7 +2,8 @@
 -- Lanes first: what this worker must not take is never looked at. `after` is a hint that skips entries already claimed
 -- but not yet vacuumed away. Heads are read without locks to share the batch out over lanes (priority, then a turn for
 -- each tenant, then age); then each lane's share is locked in order, passing over what another worker holds.
--- The correlated LIMITs and the ctid array leave the planner no way but the index, whatever its statistics say.
+-- The correlated LIMITs and the ctid array leave the planner no way but the index, whatever its statistics say; the
+-- state as text, because as it is it would offer the index of all that is ready.
 WITH wanted AS MATERIALIZED (
     SELECT l.id, l.tenant, coalesce(h.after, -9223372036854775807) AS after, q.aging_step
     FROM penstock.lanes l
@@ -35,7 +36,7 @@ WITH wanted AS MATERIALIZED (
 ), claimed AS (
     UPDATE penstock.jobs SET
         state = 'running', claim_id = :claim_id, worker_id = :worker_id, claimed_at = :now, started_at = NULL
-    WHERE ctid = ANY (ARRAY(SELECT place FROM taken)) AND state = 'ready'
+    WHERE ctid = ANY (ARRAY(SELECT place FROM taken)) AND state::text = 'ready'
     RETURNING id, lane_id, position, priority, attempt, losses, max_attempts, created_at, deadline_at, flow_id,
               concurrency_key, concurrency_limit, data, options
 )
@@ -52,7 +53,7 @@ WITH due AS MATERIALIZED (
 UPDATE penstock.jobs j SET
     state = 'ready', position = j.due_at - j.priority * coalesce(q.aging_step, :strict_step), due_at = NULL, reason = NULL
 FROM penstock.lanes l LEFT JOIN penstock.queues q ON q.name = l.queue
-WHERE j.ctid = ANY (ARRAY(SELECT place FROM due)) AND j.state = 'scheduled' AND l.id = j.lane_id
+WHERE j.ctid = ANY (ARRAY(SELECT place FROM due)) AND j.state::text = 'scheduled' AND l.id = j.lane_id
 RETURNING l.queue;
 
 -- name: next_due

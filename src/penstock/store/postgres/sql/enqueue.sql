@@ -99,21 +99,29 @@ RETURNING key;
 SELECT key, job_id FROM penstock.unique_keys
 WHERE key = ANY (ARRAY(SELECT json_array_elements_text(:keys::json)));
 
+-- name: return_unique
+-- Keys that were taken a moment ago, in this transaction: whatever their scope.
+DELETE FROM penstock.unique_keys u
+USING json_to_recordset(:keys::json) AS k(key text, job uuid)
+WHERE u.key = k.key AND u.job_id = k.job;
+
 -- name: replace_waiting
 -- Debounce: the holder takes the new data and time, unless it already runs or has ended, or is of another kind. One
--- that waits for other jobs, or is parked, goes on waiting for that.
+-- that waits for other jobs, or is parked, goes on waiting for that. Its place is by the rules of its own queue.
 UPDATE penstock.jobs j SET
-    data = r.data, priority = coalesce(r.priority, 0), position = r.position,
+    data = r.data, priority = coalesce(r.priority, 0),
+    position = coalesce(r.due, :now) - coalesce(r.priority, 0) * coalesce(q.aging_step, :strict_step),
     due_at = CASE WHEN j.state = 'scheduled' AND j.due_at IS NULL THEN NULL ELSE r.due END,
     reason = CASE WHEN j.state = 'blocked' OR (j.state = 'scheduled' AND j.due_at IS NULL) THEN j.reason ELSE r.reason END,
     state = CASE WHEN j.state = 'blocked' OR (j.state = 'scheduled' AND j.due_at IS NULL) THEN j.state
                  ELSE r.state::penstock.job_state END
 FROM json_to_recordset(:jobs::json) AS r(
-        id uuid, data json, priority smallint, position bigint, due bigint, reason text, state text, lane integer)
+        id uuid, data json, priority smallint, due bigint, reason text, state text, lane integer)
     JOIN penstock.lanes mine ON mine.id = r.lane
     JOIN penstock.lanes theirs ON theirs.kind = mine.kind
+    LEFT JOIN penstock.queues q ON q.name = theirs.queue
 WHERE j.id = r.id AND j.lane_id = theirs.id AND j.state IN ('blocked', 'scheduled', 'ready')
-RETURNING j.id;
+RETURNING j.id, j.state::text, j.concurrency_key;
 
 -- name: queue_length
 -- Never counts past the limit. Exact, because producers take turns on the queue's row (`lock_queue`) before it.

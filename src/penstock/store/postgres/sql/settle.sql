@@ -1,6 +1,9 @@
 -- name: settle
 -- The one statement that ends runs: fenced by claim, whatever the outcome. Of a run whose cancel was requested only
 -- the ending is taken, and it is `cancelled`; its result is dropped.
+-- Here and below `= ANY (ARRAY[…])` and not `=`: it leaves the planner no way but one look-up by key for each row of the
+-- batch, also with a plan made while the table was empty. A claim id means `running` (a CHECK of the table): said as well,
+-- it would offer an index of all runs.
 WITH rows AS MATERIALIZED (
     SELECT * FROM json_to_recordset(:rows::json) AS r(
         id uuid, claim bigint, state text, attempt smallint, losses smallint, position bigint, due bigint, lane integer,
@@ -19,12 +22,11 @@ WITH rows AS MATERIALIZED (
         started_at = coalesce(r.started, j.started_at),
         reason = CASE WHEN j.cancel_requested_at IS NULL THEN r.reason ELSE j.reason END
     FROM rows r
-    WHERE j.id = r.id AND j.claim_id = r.claim AND j.state = 'running'
-    RETURNING j.id, j.state::text, j.flow_id, j.has_children, j.unique_key, j.concurrency_key
+    WHERE j.id = ANY (ARRAY[r.id]) AND j.claim_id = r.claim
+    RETURNING j.id, j.state::text, j.flow_id, j.has_children, j.unique_key, j.concurrency_key, r.result
 ), kept AS (
     INSERT INTO penstock.results (job_id, result)
-    SELECT d.id, r.result::json FROM done d JOIN rows r ON r.id = d.id
-    WHERE d.state = 'completed' AND r.result IS NOT NULL
+    SELECT id, result::json FROM done WHERE state = 'completed' AND result IS NOT NULL
     ON CONFLICT (job_id) DO UPDATE SET result = excluded.result
 )
 SELECT id, state, flow_id, has_children, unique_key, concurrency_key FROM done;
@@ -47,7 +49,7 @@ UPDATE penstock.flows f SET
     completed = f.completed + e.completed, failed = f.failed + e.failed, cancelled = f.cancelled + e.cancelled,
     finished_at = CASE WHEN f.open - e.completed - e.failed - e.cancelled = 0 THEN :now::bigint END
 FROM json_to_recordset(:flows::json) AS e(id uuid, completed integer, failed integer, cancelled integer)
-WHERE f.id = e.id
+WHERE f.id = ANY (ARRAY[e.id])
 RETURNING f.id, f.finished_at, f.failed, f.cancelled, f.has_children;
 
 -- name: advance_children
@@ -56,7 +58,9 @@ WITH ended AS MATERIALIZED (
     SELECT e.child_id, count(*) AS n, count(*) FILTER (WHERE p.ok) AS ok,
            min(p.id::text) FILTER (WHERE NOT p.ok) AS culprit
     FROM json_to_recordset(:ended::json) AS p(id uuid, ok boolean)
-    JOIN penstock.edges e ON e.parent_id = p.id
+    CROSS JOIN LATERAL (
+        -- OFFSET keeps it a look-up for each parent: joined freely, all edges would be read.
+        SELECT child_id FROM penstock.edges WHERE parent_id = p.id OFFSET 0) e
     GROUP BY e.child_id
 ), locked AS MATERIALIZED (
     SELECT j.id FROM penstock.jobs j
@@ -68,7 +72,8 @@ WITH ended AS MATERIALIZED (
         completed_parents = j.completed_parents + e.ok::integer,
         failed_parents = j.failed_parents + (e.n - e.ok)::integer
     FROM ended e
-    WHERE j.id = ANY (ARRAY(SELECT id FROM locked)) AND e.child_id = j.id AND j.state = 'blocked'
+    -- The count makes the locks come first.
+    WHERE (SELECT count(*) FROM locked) > 0 AND j.id = ANY (ARRAY[e.child_id]) AND j.state = 'blocked'
     RETURNING j.id, j.lane_id, j.when_parents, j.open_parents, j.completed_parents, j.failed_parents, e.culprit,
               j.due_at, j.priority
 )
@@ -79,13 +84,13 @@ FROM advanced a JOIN penstock.lanes l ON l.id = a.lane_id LEFT JOIN penstock.que
 -- name: unblock
 UPDATE penstock.jobs j SET state = u.state::penstock.job_state, position = u.position, due_at = u.due, reason = u.reason
 FROM json_to_recordset(:jobs::json) AS u(id uuid, state text, position bigint, due bigint, reason text)
-WHERE j.id = u.id AND j.state = 'blocked';
+WHERE j.id = ANY (ARRAY[u.id]) AND j.state = 'blocked';
 
 -- name: end_unmet
 UPDATE penstock.jobs j SET
     state = 'cancelled', finished_at = :now, due_at = NULL, unmet_parent = u.culprit, reason = u.reason
 FROM json_to_recordset(:jobs::json) AS u(id uuid, culprit uuid, reason text)
-WHERE j.id = u.id AND j.state = 'blocked'
+WHERE j.id = ANY (ARRAY[u.id]) AND j.state = 'blocked'
 RETURNING j.id, j.state::text, j.flow_id, j.has_children, j.unique_key, j.concurrency_key;
 
 -- name: ended_jobs
@@ -99,6 +104,6 @@ WHERE j.id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid));
 INSERT INTO penstock.progress (job_id, share, message, at)
 SELECT p.id, p.share, p.message, :now
 FROM json_to_recordset(:rows::json) AS p(id uuid, claim bigint, share double precision, message text)
-JOIN penstock.jobs j ON j.id = p.id AND j.claim_id = p.claim AND j.state = 'running' AND j.cancel_requested_at IS NULL
+JOIN penstock.jobs j ON j.id = ANY (ARRAY[p.id]) AND j.claim_id = p.claim AND j.cancel_requested_at IS NULL
 ON CONFLICT (job_id) DO UPDATE SET share = excluded.share, message = excluded.message, at = excluded.at
 RETURNING job_id;

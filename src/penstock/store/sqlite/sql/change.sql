@@ -32,7 +32,8 @@ RETURNING id, state, flow_id, has_children, unique_key, concurrency_key
 SELECT id FROM penstock_jobs WHERE flow_id = :flow_id AND finished_at IS NULL ORDER BY id
 
 -- name: waiting_job
-SELECT j.id, j.state, j.priority, j.due_at, j.position, j.created_at, l.queue, q.aging_step, j.reason
+SELECT j.id, j.state, j.priority, j.due_at, j.position, j.created_at, l.queue, q.aging_step, j.reason,
+       j.concurrency_key
 FROM penstock_jobs j JOIN penstock_lanes l ON l.id = j.lane_id LEFT JOIN penstock_queues q ON q.name = l.queue
 WHERE j.id = :job_id
 

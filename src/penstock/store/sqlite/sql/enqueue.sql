@@ -89,9 +89,14 @@ RETURNING key
 -- name: read_unique
 SELECT key, job_id FROM penstock_unique_keys WHERE key IN (SELECT value FROM json_each(:keys))
 
+-- name: return_unique
+-- Keys that were taken a moment ago, in this transaction: whatever their scope.
+DELETE FROM penstock_unique_keys
+WHERE (key, job_id) IN (SELECT json_extract(value, '$.key'), json_extract(value, '$.job') FROM json_each(:keys))
+
 -- name: replace_waiting
 -- Debounce: the holder takes the new data and time, unless it already runs or has ended, or is of another kind. One
--- that waits for other jobs, or is parked, goes on waiting for that.
+-- that waits for other jobs, or is parked, goes on waiting for that. Its place is by the rules of its own queue.
 UPDATE penstock_job_data AS d SET data = r.data
 FROM (SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.data') AS data,
              json_extract(value, '$.lane') AS lane
@@ -102,19 +107,20 @@ WHERE d.job_id = r.id AND EXISTS (
     WHERE j.id = r.id AND theirs.kind = mine.kind AND j.state IN ('blocked', 'scheduled', 'ready'))
 ;;
 UPDATE penstock_jobs AS j SET
-    priority = coalesce(r.priority, 0), position = r.position,
+    priority = coalesce(r.priority, 0),
+    position = coalesce(r.due, :now) - coalesce(r.priority, 0) * coalesce(q.aging_step, :strict_step),
     due_at = CASE WHEN j.state = 'scheduled' AND j.due_at IS NULL THEN NULL ELSE r.due END,
     reason = CASE WHEN j.state = 'blocked' OR (j.state = 'scheduled' AND j.due_at IS NULL) THEN j.reason ELSE r.reason END,
     state = CASE WHEN j.state = 'blocked' OR (j.state = 'scheduled' AND j.due_at IS NULL) THEN j.state ELSE r.state END
 FROM (SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.priority') AS priority,
-             json_extract(value, '$.position') AS position, json_extract(value, '$.due') AS due,
-             json_extract(value, '$.reason') AS reason, json_extract(value, '$.state') AS state,
-             json_extract(value, '$.lane') AS lane
+             json_extract(value, '$.due') AS due, json_extract(value, '$.reason') AS reason,
+             json_extract(value, '$.state') AS state, json_extract(value, '$.lane') AS lane
       FROM json_each(:jobs)) AS r
     JOIN penstock_lanes mine ON mine.id = r.lane
     JOIN penstock_lanes theirs ON theirs.kind = mine.kind
+    LEFT JOIN penstock_queues q ON q.name = theirs.queue
 WHERE j.id = r.id AND j.lane_id = theirs.id AND j.state IN ('blocked', 'scheduled', 'ready')
-RETURNING id
+RETURNING id, state, concurrency_key
 
 -- name: queue_length
 SELECT count(*) FROM (
