@@ -58,6 +58,7 @@ async def calling(database: Database, kind: str) -> AsyncIterator[Caller]:
             begin_immediate(async_engine)
         try:
             async with AsyncSession(async_engine) if kind == "async_session" else async_engine.connect() as on:
+                await on.begin()
                 yield Caller(on)
         finally:
             await async_engine.dispose()
@@ -67,6 +68,7 @@ async def calling(database: Database, kind: str) -> AsyncIterator[Caller]:
             begin_immediate(engine)
         try:
             with Session(engine) if kind == "session" else engine.connect() as on:
+                on.begin()
                 yield Caller(on)
         finally:
             engine.dispose()

@@ -1,235 +1,402 @@
-"""A simple model of the engine: what must be true of jobs and flows after each operation, in plain Python.
+"""What the engine's tables should say: written from the rules, as loops over dicts, without the engine's programs.
 
-It knows the rules and nothing of tables, batches, counters or locks. Times µs.
+Every public method does to the model what the program of that name does to a store, or raises `Refused`.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
-from penstock.domain.flows import FlowCounts, FlowStatus, Verdict, When, judge
-from penstock.domain.outcomes import MAX_LOSSES, SOLO_AFTER
+from penstock.domain.outcomes import Cancelled, Completed, Failed, Lost, Outcome, Released, Snoozed, TimedOut
 from penstock.domain.states import FINAL, WAITING, JobState
-
-RETRY_US = 3_000_000
-"""The fixed delay of all jobs of the machine."""
-
-
-@dataclass(slots=True)
-class ModelJob:
-    """A job. `claim`: its current claim; `cause`: the parent because of which it can never start."""
-
-    id: str
-    parents: tuple[str, ...] = ()
-    when: When = When.ALL_COMPLETED
-    flow: str | None = None
-    key: str | None = None
-    ckey: str | None = None
-    climit: int = 1
-    max_attempts: int = 2
-    state: JobState = JobState.READY
-    due: int | None = None
-    deadline: int | None = None
-    attempt: int = 0
-    losses: int = 0
-    solo: bool = False
-    claim: int | None = None
-    worker: int | None = None
-    started: bool = False
-    cancel_requested: bool = False
-    unmet: bool = False
-    cause: str | None = None
-
-    @property
-    def final(self) -> bool:
-        """Whether it has ended."""
-        return self.state in FINAL
-
-    @property
-    def parked(self) -> bool:
-        """Whether its concurrency key holds it back."""
-        return self.state is JobState.SCHEDULED and self.due is None
+from penstock.store.programs.new import NewFlow, NewJob
+from tests.conformance.model_ground import (
+    AGING,
+    DAY,
+    KEPT,
+    LOSSES_BEFORE_SOLO,
+    MOST_LOSSES,
+    SECOND,
+    Ground,
+    Key,
+    ModelFlow,
+    ModelJob,
+    Refused,
+    Run,
+)
 
 
-@dataclass(slots=True)
-class Model:
-    """All jobs and flows."""
+class Model(Ground):
+    """A store, as it should behave."""
 
-    jobs: dict[str, ModelJob] = field(default_factory=dict)
-    flows: set[str] = field(default_factory=set)
-    ended_flows: set[str] = field(default_factory=set)
-    paused: bool = False
+    # Enqueue.
 
-    def counts(self, flow: str) -> FlowCounts:
-        """A flow's counts, counted."""
-        states = [job.state for job in self.jobs.values() if job.flow == flow]
-        ended = [states.count(state) for state in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)]
-        return FlowCounts(len(states), len(states) - sum(ended), *ended)
+    def commit(self, new: Sequence[NewJob], flows: Sequence[NewFlow], fence: Run | None) -> list[tuple[str, bool]]:
+        """Enqueue, perhaps on behalf of a run; the id that stands for each job and whether it was created."""
+        if fence is not None:
+            self._held(fence)
+        for flow in flows:
+            self.flows.setdefault(flow.id, ModelFlow(flow.id))
+        holders, freed = self._take_keys(new)
+        reasons: set[str] = set()
+        created: set[str] = set()
+        never: list[ModelJob] = []
+        asked = [job for job in new if holders.get(job.id, job.id) == job.id]
+        for index, job in enumerate(asked):
+            after = tuple(dict.fromkeys(holders.get(parent, parent) for parent in job.after))
+            reasons |= {"InvalidJob" for later in asked[index:] if later.id in after}
+            reasons |= {"NotFound" for parent in after if parent not in self.jobs and parent not in self.flows}
+            if job.id in self.jobs:
+                continue
+            made = self._make(job, after, index)
+            flow_of = self.flows.get(made.flow or "")
+            if made.flow is not None and (flow_of is None or flow_of.finished is not None):
+                reasons.add("NotFound" if flow_of is None else "FlowEnded")
+            never += [made] if made.state is JobState.BLOCKED and self.fate(made) == "never" else []
+            self.jobs[made.id] = made
+            created.add(made.id)
+        if reasons:
+            raise Refused(*reasons)
+        for job in never:
+            self._end(job, JobState.CANCELLED, unfinished=True)
+            job.culprit = "?"
+        self._follow(never)
+        self._unpark(freed)
+        return [(holders.get(job.id, job.id), job.id in created) for job in new]
 
-    def standing(self, parent: str) -> tuple[bool, bool]:
-        """Whether a job or flow is open, and whether it completed."""
-        if parent in self.flows:
-            status = self.counts(parent).status()
-            return status is FlowStatus.RUNNING, status is FlowStatus.COMPLETED
-        state = self.jobs[parent].state
-        return state not in FINAL, state is JobState.COMPLETED
-
-    def tally(self, job: ModelJob) -> tuple[int, int, int]:
-        """(open, completed, ended otherwise) parents."""
-        standings = [self.standing(parent) for parent in set(job.parents)]
-        open_, completed = sum(s[0] for s in standings), sum(s[1] for s in standings)
-        return open_, completed, len(standings) - open_ - completed
-
-    def holder(self, key: str | None) -> ModelJob | None:
-        """The live job that holds a unique key."""
-        return next((job for job in self.jobs.values() if key and job.key == key and not job.final), None)
-
-    def running(self, ckey: str) -> int:
-        """How many run under a concurrency key."""
-        return sum(job.ckey == ckey and job.state is JobState.RUNNING for job in self.jobs.values())
-
-    def shared_flow(self, parents: Iterable[str]) -> str | None:
-        """The flow that all these parents are in."""
-        flows = {self.jobs[p].flow if p in self.jobs else None for p in parents}
-        return flows.pop() if len(flows) == 1 else None
-
-    def add(self, jobs: Iterable[ModelJob], now: int) -> None:
-        """These were enqueued in one transaction; those that can never start end once all are there."""
-        dead: list[ModelJob] = []
-        for job in jobs:
-            self.jobs[job.id] = job
-            verdict = judge(job.when, *self.tally(job)) if job.parents else Verdict.START
-            if verdict is Verdict.START:
-                self._start(job, now)
-            else:
-                job.state = JobState.BLOCKED
-            if verdict is Verdict.UNMET:
-                dead.append(job)
-        self.end([self._dead(job) for job in dead], now)
-
-    def end(self, ended: list[ModelJob], now: int) -> None:
-        """These jobs (already in a final state) have ended: settle what follows."""
-        front = {job.id for job in ended}
-        while front:
-            touched = [job for job in self.jobs.values() if not front.isdisjoint(job.parents)]
-            front = set()
-            for child in touched:
-                if child.state is JobState.BLOCKED and self._judge(child, now):
-                    front.add(child.id)
-            if not front:
-                front = {flow for flow in self.flows - self.ended_flows if self._has_ended(flow)}
-                self.ended_flows |= front
-
-    def _has_ended(self, flow: str) -> bool:
-        counts = self.counts(flow)
-        return bool(counts.total) and not counts.open
-
-    def _judge(self, child: ModelJob, now: int) -> bool:
-        """Start a blocked child or let it die; whether it died."""
-        match judge(child.when, *self.tally(child)):
-            case Verdict.START:
-                self._start(child, now)
-            case Verdict.UNMET:
-                self._dead(child)
-                return True
-            case Verdict.WAIT:
-                pass
-        return False
-
-    def _dead(self, job: ModelJob) -> ModelJob:
-        job.state, job.unmet, job.due = JobState.CANCELLED, True, None
+    def _make(self, new: NewJob, after: tuple[str, ...], index: int) -> ModelJob:
+        stored = new.options.get("retry", {"f": [0]})
+        flow = new.flow_id
+        if flow is None and after:
+            shared = {self.jobs[parent].flow if parent in self.jobs else None for parent in after}
+            flow = shared.pop() if len(shared) == 1 else None
+        due = new.due_at if new.due_at is not None and new.due_at > self.now else None
+        job = ModelJob(
+            new.id, new.lane.queue, new.lane.kind, new.lane.tenant, JobState.READY, new.level, new.max_attempts,
+            self.now, due or self.now, due, stored["f"][0], new.deadline_at, after, new.when, flow,
+            new.unique.key if new.unique else None, new.concurrency_key,
+            new.concurrency_limit if new.concurrency_key else None,
+        )  # fmt: skip
+        if after and self.fate(job) != "start":
+            job.state = JobState.BLOCKED
+        elif due is not None:
+            job.state = JobState.SCHEDULED
         return job
 
-    def _start(self, job: ModelJob, now: int) -> None:
-        if job.due is not None and job.due > now:
-            job.state = JobState.SCHEDULED
-        else:
-            job.state, job.due = JobState.READY, None
+    def _take_keys(self, new: Sequence[NewJob]) -> tuple[dict[str, str], set[str]]:
+        """Who stands for each job that has a key (a job that exists already takes none); what may have room now."""
+        first: dict[str, NewJob] = {}
+        for job in new:
+            if job.unique is not None:
+                first.setdefault(job.unique.key, job)
+        stands: dict[str, str] = {}
+        freed: set[str | None] = set()
+        for key, job in first.items():
+            assert job.unique is not None
+            held = self.keys.get(key)
+            if held is not None and not (held.expires is not None and held.expires <= self.now):
+                stands[key] = held.job
+                if job.unique.replace:
+                    freed.add(self._replace(held.job, job))
+                continue
+            stands[key] = job.id
+            self.keys.pop(key, None)
+            if job.id not in self.jobs:
+                self.keys[key] = Key(job.id, job.unique.scope, job.unique.expires_at(self.now))
+        return {job.id: stands[job.unique.key] for job in new if job.unique}, {key for key in freed if key}
 
-    def finish(self, job: ModelJob, state: JobState, now: int, *, due: int | None = None) -> None:
-        """A run ends with this state; a requested cancel comes first."""
-        if job.cancel_requested:
-            state, due = JobState.CANCELLED, None
-        job.claim, job.worker, job.started = None, None, False
-        job.state, job.due = state, due
+    def _replace(self, holder: str, new: NewJob) -> str | None:
+        """Debounce: a waiting holder of the same kind takes the new time and level; a key that may have room now."""
+        job = self.jobs.get(holder)
+        if job is None or job.state not in WAITING or job.kind != new.lane.kind:
+            return None
+        due = new.due_at if new.due_at is not None and new.due_at > self.now else None
+        job.level, job.ready_at = new.level, due or self.now
+        if not job.parked:
+            job.due = due
+            if job.state is not JobState.BLOCKED:
+                job.state = JobState.SCHEDULED if due is not None else JobState.READY
+        return job.ckey if job.state is JobState.SCHEDULED else None
+
+    # Runs.
+
+    def _held(self, run: Run) -> ModelJob:
+        """The job of a run that may write. Raises Refused."""
+        job = self.jobs.get(run.job)
+        if job is None or job.claim != run.claim or job.stop_asked:
+            raise Refused("ClaimLost")
+        return job
+
+    def claim(
+        self, queue: str, kinds: Iterable[str], limit: int, *, solo: bool, claim_id: int, worker: int
+    ) -> list[str]:
+        """A worker takes jobs; their ids in order."""
+        turns: Counter[tuple[str | None, int]] = Counter()
+        places: list[tuple[int, int, int, int, str]] = []
+        can = [j for j in self.jobs.values() if j.queue == queue and j.state is JobState.READY and j.kind in kinds]
+        for job in sorted((j for j in can if j.solo == solo), key=lambda j: (j.position, self.tie(j.id))):
+            band = -job.level if AGING[queue] is None else 0
+            turns[job.tenant, band] += 1
+            places.append((band, turns[job.tenant, band], job.position, self.tie(job.id), job.id))
+        kept: list[str] = []
+        for *_, id_ in sorted(places)[: 0 if queue in self.paused else limit]:
+            job = self.jobs[id_]
+            room = job.ckey is None or self._running(job.ckey) < (job.climit or 0)
+            job.go(JobState.RUNNING)
+            job.started = None
+            if room:
+                job.claim, job.worker = claim_id, worker
+                kept.append(id_)
+            else:
+                job.go(JobState.SCHEDULED)
+        return kept
+
+    def beat(self, worker: int, begun: Iterable[Run]) -> list[tuple[str, int, bool]]:
+        """A heartbeat says that these runs have begun; job, claim and wish to stop of all runs it should hold."""
+        for run in begun:
+            job = self.jobs.get(run.job)
+            if job is not None and job.claim == run.claim:
+                job.started = self.now
+        return sorted((j.id, j.claim or 0, j.stop_asked) for j in self._held_by(worker))
+
+    def _held_by(self, worker: int) -> list[ModelJob]:
+        return [j for j in self.jobs.values() if j.state is JobState.RUNNING and j.worker == worker]
+
+    def settle(self, ends: Sequence[tuple[Run, Outcome, int | None]]) -> dict[str, JobState]:
+        """End runs (run, outcome, when its handler began); the new states of those that held their job."""
+        states: dict[str, JobState] = {}
+        left = list(ends)
+        while left:
+            batch = {end[0].job: end for end in reversed(left)}
+            moved = [job for end in batch.values() if (job := self._settle_one(*end)) is not None]
+            states |= {job.id: job.state for job in moved}
+            self._follow(moved)
+            left = [end for end in left if batch[end[0].job] is not end]
+        return states
+
+    def _settle_one(self, run: Run, outcome: Outcome, started: int | None) -> ModelJob | None:
+        job = self.jobs.get(run.job)
+        if job is None or job.claim != run.claim:
+            return None
+        job.claim = None
+        job.started = started if started is not None else job.started
+        state, unfinished = self._decide(job, outcome)
+        if job.stop_asked:
+            unfinished = unfinished if state is JobState.CANCELLED else True
+            state, job.due = JobState.CANCELLED, None
         if state in FINAL:
-            self.end([job], now)
+            self._end(job, state, unfinished=unfinished)
+        else:
+            job.go(state)
+        return job
 
-    def fail(self, job: ModelJob, now: int, *, permanent: bool) -> None:
-        """A counted run failed."""
+    def _decide(self, job: ModelJob, outcome: Outcome) -> tuple[JobState, bool]:
+        """Where a run leads, and whether that is an end without its handler finishing; counts what it spends."""
+        match outcome:
+            case Completed():
+                job.attempt += 1
+                return JobState.COMPLETED, False
+            case Snoozed(until=until):
+                job.due = max(until, self.now)
+                job.ready_at = job.due
+                return JobState.SCHEDULED, False
+            case Cancelled(by_handler=by_handler):
+                return JobState.CANCELLED, not by_handler
+            case Released():
+                return JobState.READY, False
+            case Failed(permanent=permanent, after_s=after_s, by_handler=by_handler):
+                return self._again(job, after_s, permanent=permanent), not by_handler
+            case TimedOut():
+                return self._again(job, None), True
+            case Lost(started=started):
+                job.losses += 1
+                if job.losses >= MOST_LOSSES:
+                    job.attempt += started
+                    return JobState.FAILED, True
+                if started:
+                    return self._again(job, None), True
+                job.solo |= job.losses >= LOSSES_BEFORE_SOLO
+                return JobState.READY, True
+
+    def _again(self, job: ModelJob, after_s: float | None, *, permanent: bool = False) -> JobState:
         job.attempt += 1
-        late = job.deadline is not None and now + RETRY_US >= job.deadline
-        if permanent or job.attempt >= job.max_attempts or late:
-            self.finish(job, JobState.FAILED, now)
-        else:
-            self.finish(job, JobState.SCHEDULED, now, due=now + RETRY_US)
-            job.solo = job.solo or job.losses >= SOLO_AFTER
+        wait = int((job.retry_s if after_s is None else after_s) * SECOND)
+        if permanent or job.attempt >= job.max_attempts:
+            return JobState.FAILED
+        if job.deadline is not None and self.now + wait >= job.deadline:
+            return JobState.FAILED
+        job.solo |= job.losses >= LOSSES_BEFORE_SOLO
+        job.ready_at = self.now + wait
+        job.due = job.ready_at if wait else None
+        return JobState.SCHEDULED if wait else JobState.READY
 
-    def lose(self, job: ModelJob, now: int) -> None:
-        """Its worker was lost."""
-        job.losses += 1
-        if job.started:
-            permanent = job.losses >= MAX_LOSSES
-            self.fail(job, now, permanent=permanent)
-        elif job.losses >= MAX_LOSSES:
-            self.finish(job, JobState.FAILED, now)
-        else:
-            self.finish(job, JobState.READY, now)
-            job.solo = job.solo or job.losses >= SOLO_AFTER
+    def finish(
+        self, run: Run, outcome: Outcome, started: int, new: Sequence[NewJob], flows: Sequence[NewFlow]
+    ) -> list[tuple[str, bool]]:
+        """End a run together with what it enqueues."""
+        answers = self.commit(new, flows, run)
+        self.settle([(run, outcome, started)])
+        return answers
 
-    def cancel(self, ids: Iterable[str], now: int) -> None:
-        """Cancel these jobs."""
-        ended = []
-        for job in (self.jobs[id_] for id_ in ids):
-            if job.state in WAITING:
-                job.state, job.due, job.unmet = JobState.CANCELLED, None, False
-                ended.append(job)
-            elif job.state is JobState.RUNNING:
-                job.cancel_requested = True
-        self.end(ended, now)
+    def take_from(self, worker: int, only: set[Run] | None, outcome: Callable[[ModelJob], Outcome]) -> int:
+        """End the runs of a worker that no longer has them; how many."""
+        runs = [j for j in self._held_by(worker) if only is None or Run(j.id, j.claim or 0) in only]
+        self.settle([(Run(j.id, j.claim or 0), outcome(j), j.started) for j in runs])
+        return len(runs)
 
-    def expire(self, now: int) -> None:
-        """Fail waiting jobs past their deadline."""
-        late = [
-            job for job in self.jobs.values()
-            if job.state in WAITING and job.deadline is not None and job.deadline <= now
-        ]  # fmt: skip
+    # From outside.
+
+    def cancel(self, ids: Iterable[str]) -> tuple[list[str], list[str], list[str], list[str]]:
+        """Cancel jobs: ended now, asked to stop, had ended, unknown."""
+        known = [self.jobs[id_] for id_ in sorted(set(ids)) if id_ in self.jobs]
+        waiting = [job for job in known if job.state in WAITING]
+        running = [job for job in known if job.state is JobState.RUNNING]
+        over = [job.id for job in known if job.state in FINAL]
+        for job in running:
+            job.stop_asked = True
+        for job in waiting:
+            self._end(job, JobState.CANCELLED, unfinished=True)
+        self._follow(waiting)
+        unknown = [id_ for id_ in sorted(set(ids)) if id_ not in self.jobs]
+        return [job.id for job in waiting], [job.id for job in running], over, unknown
+
+    def cancel_flow(self, flow: str) -> tuple[list[str], list[str]] | None:
+        """Cancel the open jobs of a flow; ended now, asked to stop."""
+        if flow not in self.flows:
+            return None
+        cancelled, stopping, _, _ = self.cancel([job.id for job in self.members(flow) if job.state not in FINAL])
+        return cancelled, stopping
+
+    def expire(self) -> int:
+        """Fail what waits beyond its deadline."""
+        late = [j for j in self.jobs.values() if j.state in WAITING and j.deadline is not None]
+        late = [job for job in late if (job.deadline or 0) <= self.now]
         for job in late:
-            job.state, job.due = JobState.FAILED, None
-        self.end(late, now)
+            self._end(job, JobState.FAILED, unfinished=True)
+        self._follow(late)
+        return len(late)
 
-    def fall_due(self, now: int) -> None:
-        """Let scheduled jobs be ready."""
+    def fall_due(self) -> int | None:
+        """Let what is due be ready; when the next is due."""
         for job in self.jobs.values():
-            if job.state is JobState.SCHEDULED and job.due is not None and job.due <= now:
-                job.state, job.due = JobState.READY, None
+            if job.state is JobState.SCHEDULED and job.due is not None and job.due <= self.now:
+                job.go(JobState.READY)
+                job.ready_at, job.due = job.due, None
+        return min((j.due for j in self.jobs.values() if j.state is JobState.SCHEDULED and j.due), default=None)
 
-    def cancelled_below(self, roots: set[str]) -> set[str]:
-        """These jobs and all that were cancelled because of them, also by way of flows that ended with them."""
-        causes, reached = set(roots), set(roots)
-        while True:
-            causes |= {self.jobs[id_].flow or "" for id_ in reached if self.jobs[id_].flow in self.ended_flows}
-            more = {job.id for job in self.jobs.values() if job.unmet and job.final and job.cause in causes} - reached
-            if not more:
-                return reached
-            reached |= more
-            causes |= more
+    def move(self, id_: str, due: int | None, level: int | None) -> JobState:
+        """Move a waiting job in time or order."""
+        job = self.jobs.get(id_)
+        if job is None or job.state not in WAITING:
+            raise Refused("NotFound" if job is None else "Conflict")
+        job.level = job.level if level is None else level
+        if due is None:
+            return job.state
+        if job.parked:
+            job.ready_at = self.now
+            return job.state
+        job.due = due if due > self.now else None
+        job.ready_at = job.due or self.now
+        if job.state is not JobState.BLOCKED:
+            left = job.state is JobState.READY and job.due is not None
+            job.state = JobState.SCHEDULED if job.due else JobState.READY
+            self._unpark({job.ckey} if left and job.ckey else set())
+        return job.state
 
-    def failed_part(self, flow: str) -> set[str]:
-        """What a retry of this flow brings back in it: failed jobs and their descendants, but those cancelled by hand."""
-        members = {job.id: job for job in self.jobs.values() if job.flow == flow and job.final}
-        reached = {id_ for id_, job in members.items() if job.state is JobState.FAILED}
-        while more := {i for i, job in members.items() if not reached.isdisjoint(job.parents)} - reached:
-            reached |= more
-        return {i for i in reached if members[i].state is not JobState.CANCELLED or members[i].unmet}
+    # Retry.
 
-    def revive(self, ids: set[str]) -> None:
-        """Bring ended jobs back."""
-        coming = [self.jobs[id_] for id_ in ids]
-        for job in coming:
-            job.state, job.due, job.deadline, job.cancel_requested = JobState.READY, None, None, False
-            job.attempt, job.losses, job.unmet, job.cause = 0, 0, False, None
-        self.ended_flows -= {job.flow or "" for job in coming}
-        for job in coming:
-            tally = self.tally(job) if job.parents else (0, 0, 0)
-            if tally[0] and judge(job.when, *tally) is not Verdict.START:
-                job.state = JobState.BLOCKED
+    def retry_job(self, id_: str) -> tuple[list[str], list[str]]:
+        """A person brings a job back, with what was cancelled because of it; who is ready, who waits."""
+        if id_ not in self.jobs:
+            raise Refused("NotFound")
+        if self.jobs[id_].state not in FINAL:
+            raise Refused("Conflict")
+        return self._revive({id_})
+
+    def retry_flow(self, flow: str) -> tuple[list[str], list[str]]:
+        """A new round: what failed and what comes after it, but for what a person cancelled."""
+        if flow not in self.flows:
+            raise Refused("NotFound")
+        ended = [job for job in self.members(flow) if job.state in FINAL]
+        front = [job.id for job in ended if job.state is JobState.FAILED]
+        if not front:
+            raise Refused("Conflict")
+        reached = set(front)
+        while front:
+            node = front.pop()
+            for job in ended:
+                by_person = job.state is JobState.CANCELLED and job.culprit is None
+                if node in job.after and not by_person and job.id not in reached:
+                    reached.add(job.id)
+                    front.append(job.id)
+        return self._revive(reached)
+
+    def _revive(self, roots: set[str]) -> tuple[list[str], list[str]]:
+        coming, causes, front = set(roots), set(roots), list(roots)
+        while front:
+            cause = front.pop()
+            found = [j.id for j in self.jobs.values() if j.culprit == cause and j.state is JobState.CANCELLED]
+            flow = self.jobs[cause].flow if cause in self.jobs else None
+            if flow in self.flows and self.flows[flow].finished is not None:
+                found.append(flow)
+            front += [id_ for id_ in found if id_ not in causes]
+            causes |= set(found)
+        coming |= {id_ for id_ in causes if id_ in self.jobs}
+        self._take_keys_again(sorted(coming))
+        for id_ in {self.jobs[id_].flow or "" for id_ in coming} & self.flows.keys():
+            self.flows[id_].round += 1
+            self.flows[id_].finished = None
+        for id_ in coming:
+            self._bring_back(self.jobs[id_])
+        ready, blocked = [], []
+        for id_ in sorted(coming):
+            job = self.jobs[id_]
+            waits = bool(self.parents(job)["open"]) and self.fate(job) != "start"
+            job.state = JobState.BLOCKED if waits else JobState.READY
+            (blocked if waits else ready).append(id_)
+        return ready, blocked
+
+    def _bring_back(self, job: ModelJob) -> None:
+        job.state = JobState.BLOCKED  # open, until all of them are back
+        job.ready_at, job.attempt, job.losses = self.now, 0, 0
+        job.finished = job.started = job.culprit = job.due = job.deadline = None
+        job.stop_asked = False
+
+    def _take_keys_again(self, coming: list[str]) -> None:
+        wanted: dict[str, str] = {}
+        for id_ in coming:
+            key = self.jobs[id_].unique
+            if key is not None and wanted.setdefault(key, id_) != id_:
+                raise Refused("UniqueKeyTaken")
+        for key, id_ in wanted.items():
+            held = self.keys.get(key)
+            if held is None or (held.job != id_ and held.expires is not None and held.expires <= self.now):
+                self.keys[key] = Key(id_, "active", None)
+            elif held.job != id_:
+                raise Refused("UniqueKeyTaken")
+
+    # Upkeep.
+
+    def prune(self) -> int:
+        """Forget what ended long enough ago and nobody needs."""
+        gone = [job for job in self.jobs.values() if self._prunable(job)]
+        for job in gone:
+            del self.jobs[job.id]
+            if job.flow in self.flows:
+                self.flows[job.flow].gone[job.state] += 1
+        self.keys = {k: v for k, v in self.keys.items() if v.expires is None or v.expires > self.now}
+        for flow in list(self.flows.values()):
+            old = flow.finished is not None and flow.finished <= self.now - DAY
+            if old and not self.members(flow.id) and not self.children(flow.id):
+                del self.flows[flow.id]
+        return len(gone)
+
+    def _prunable(self, job: ModelJob) -> bool:
+        age = KEPT[job.queue].get(job.state)
+        flow = self.flows.get(job.flow or "")
+        return (
+            job.finished is not None
+            and age is not None
+            and job.finished <= self.now - age
+            and (flow is None or flow.finished is not None)
+            and all(child.state in FINAL for child in self.children(job.id))
+        )

@@ -1,5 +1,6 @@
 import math
 import random
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -216,3 +217,17 @@ def test_what_is_no_outcome_is_refused():
     nothing: Any = None
     with pytest.raises(AssertionError, match="unreachable"):
         settle(nothing)
+
+
+def test_whatever_happens_in_between_counted_runs_never_exceed_the_bound():
+    rng = random.Random(3)
+    for _ in range(300):
+        run, runs = facts(max_attempts=rng.randint(1, 6)), 0
+        while True:
+            outcome = rng.choice([one for one in OUTCOMES if not isinstance(one, Completed | Cancelled)])
+            runs += fails_a_run(outcome)
+            found = decide(outcome, run, NOW, rng)
+            if found.state is JobState.FAILED:
+                break
+            run = replace(run, attempts_before=found.attempt, losses_before=found.losses)
+        assert runs <= run.max_attempts

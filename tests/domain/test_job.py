@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from penstock.domain.job import JobData, JobEnded, KindSpec, checked_name, checked_names, is_count, seconds_of
 from penstock.domain.retry import DEFAULT_RETRY, Named
+from penstock.domain.secret import Secret
 from penstock.errors import ConfigurationError, InvalidJob, PenstockError
 
 
@@ -149,3 +150,17 @@ def test_a_duration_is_seconds_or_a_timedelta(value, seconds):
 def test_any_other_duration_is_refused(value):
     with pytest.raises(PenstockError, match="timeout must be"):
         seconds_of("timeout", value)
+
+
+class Signing(JobData):
+    token: Secret[str]
+    count: int
+
+
+@pytest.mark.parametrize(
+    "data", [{"token": "sk-live-1"}, {"token": ["sk-live-1"], "count": 1}, {"token": "t", "count": "sk-live-1"}]
+)
+def test_an_error_names_the_field_and_does_not_show_what_was_given(data):
+    with pytest.raises(ValidationError, match=r"token|count") as caught:
+        Signing.model_validate(data)
+    assert "sk-live-1" not in str(caught.value)

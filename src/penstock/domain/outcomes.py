@@ -177,7 +177,8 @@ def _lost(worker: str, started: bool, run: RunFacts, now: int, rng: random.Rando
     losses = run.losses_before + 1
     attempt = run.attempts_before + (1 if started else 0)
     error = ErrorRecord("WorkerLost", f"worker {worker} was lost while it held this job (loss {losses})")
-    if (started and attempt >= run.max_attempts) or losses >= MAX_LOSSES:
+    # A run known to have begun is bounded as an attempt, one of unknown start by the count of losses.
+    if attempt >= run.max_attempts if started else losses >= MAX_LOSSES:
         return _fail(error, attempt, losses, unfinished=True)
     if started:
         return _again(Failed(error, by_handler=False), run, attempt, losses, now, rng)

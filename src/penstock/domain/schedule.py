@@ -45,6 +45,8 @@ class Schedule:
         except (ZoneInfoNotFoundError, ValueError):
             raise ConfigurationError(f"Schedule.tz {self.tz!r} is not a time zone of this system") from None
         if self.cron is not None:
+            if len(self.cron.split()) != 5:
+                raise ConfigurationError(f"Schedule.cron {self.cron!r} must have five fields, as in '0 6 * * *'")
             try:
                 CronSim(self.cron, datetime(2026, 1, 1, tzinfo=zone))
             except CronSimError as error:

@@ -23,8 +23,7 @@ Params = Mapping[str, Any]
 _TAKE_LOCK = "DELETE FROM penstock_meta WHERE key IS NULL"
 
 _HOW_TO_BEGIN = (
-    "begin it with BEGIN IMMEDIATE; for SQLAlchemy call penstock.begin_immediate(engine) once, where the "
-    "engine is made"
+    "begin it with BEGIN IMMEDIATE; for SQLAlchemy call penstock.begin_immediate(engine) once, where the engine is made"
 )
 _SESSIONS = {"Session", "scoped_session"}
 _ASYNC_SESSIONS = {"AsyncSession", "async_scoped_session"}
