@@ -56,9 +56,9 @@ class Model(Ground):
             created.add(made.id)
         if reasons:
             raise Refused(*reasons)
-        for job in never:
-            self._end(job, JobState.CANCELLED, unfinished=True)
-            job.culprit = "?"
+        for dead in never:
+            self._end(dead, JobState.CANCELLED, unfinished=True)
+            dead.culprit = "?"
         self._follow(never)
         self._unpark(freed)
         return [(holders.get(job.id, job.id), job.id in created) for job in new]
@@ -208,14 +208,16 @@ class Model(Ground):
             case TimedOut():
                 return self._again(job, None), True
             case Lost(started=started):
-                job.losses += 1
-                if job.losses >= MOST_LOSSES:
-                    job.attempt += started
-                    return JobState.FAILED, True
-                if started:
-                    return self._again(job, None), True
-                job.solo |= job.losses >= LOSSES_BEFORE_SOLO
-                return JobState.READY, True
+                return self._lose(job, started=started), True
+
+    def _lose(self, job: ModelJob, *, started: bool) -> JobState:
+        job.losses += 1
+        if started:
+            return self._again(job, None)
+        if job.losses >= MOST_LOSSES:
+            return JobState.FAILED
+        job.solo |= job.losses >= LOSSES_BEFORE_SOLO
+        return JobState.READY
 
     def _again(self, job: ModelJob, after_s: float | None, *, permanent: bool = False) -> JobState:
         job.attempt += 1
@@ -347,7 +349,8 @@ class Model(Ground):
             self.flows[id_].finished = None
         for id_ in coming:
             self._bring_back(self.jobs[id_])
-        ready, blocked = [], []
+        ready: list[str] = []
+        blocked: list[str] = []
         for id_ in sorted(coming):
             job = self.jobs[id_]
             waits = bool(self.parents(job)["open"]) and self.fate(job) != "start"

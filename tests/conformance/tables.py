@@ -94,10 +94,12 @@ class Reader:
     def __init__(self, database: Database) -> None:
         match database:
             case SqliteDatabase(path):
-                self._prefix, self._extra = "penstock_", ("job_data",)
+                self._prefix = "penstock_"
+                self._extra: tuple[str, ...] = ("job_data",)
                 self._connection: Any = sqlite3.connect(path, isolation_level=None, timeout=10)
             case PostgresDatabase(url):
-                self._prefix, self._extra = "penstock.", ()
+                self._prefix = "penstock."
+                self._extra = ()
                 self._connection = psycopg.connect(url, autocommit=True)
 
     def close(self) -> None:
@@ -123,7 +125,7 @@ class Reader:
 
 
 def compare(model: Ground, found: Tables) -> None:
-    """Hold the tables against the model; what a store may choose (a place among equals, whom to blame) is taken over."""
+    """Hold the tables against the model; what a store may choose (a place among equals, whom to blame) it takes."""
     assert not model.endings, f"no job was enqueued for the end of {model.endings}"
     assert found.jobs.keys() == model.jobs.keys()
     for id_, job in model.jobs.items():
@@ -135,7 +137,8 @@ def compare(model: Ground, found: Tables) -> None:
         _compare_flow(model, flow, found.flows[flow.id])
     assert found.edges == {(parent, job.id) for job in model.jobs.values() for parent in job.after}
     parents = {parent for parent, _ in found.edges}
-    unmarked = [n.id for n in (*found.jobs.values(), *found.flows.values()) if n.id in parents and not n.has_children]
+    rows: list[Any] = [*found.jobs.values(), *found.flows.values()]
+    unmarked = [row.id for row in rows if row.id in parents and not row.has_children]
     assert not unmarked, f"has_children is missing: {unmarked}"
     assert found.keys == model.keys
     _check_keys(model)

@@ -56,7 +56,7 @@ from tests.support.clock import MovableClock
 
 R = TypeVar("R")
 ERROR = ErrorRecord("E", "no")
-ENDED_BY = {"kind": "tidied", "queue": ENDING_QUEUE, "level": 3, "attempts": 2}
+ENDED_BY: dict[str, Any] = {"kind": "tidied", "queue": ENDING_QUEUE, "level": 3, "attempts": 2}
 LIMITS = {"one": 1, "two": 2}
 """The limits of the concurrency keys; those of `mixed` differ from job to job."""
 WORKERS = (1, 2, 3)
@@ -520,12 +520,15 @@ def test_every_step_leaves_what_the_model_says(database: Database):
     store = database.new_store(clock)
     for name, aging in AGING.items():
         kept = {str(state): timedelta(microseconds=age) for state, age in KEPT[name].items()}
-        retention = Retention(**({"completed": None, "failed": None, "cancelled": None} | kept))
+        ages: dict[str, Any] = {"completed": None, "failed": None, "cancelled": None} | kept
+        retention = Retention(**ages)
         queue = Queue(aging=None if aging is None else aging / SECOND, retention=retention)
         store.run_sync(put_queue(name, queue))
     reader = Reader(database)
     try:
-        run_state_machine_as_test(lambda: Machine(Place(store, clock, reader)), settings=how_long())
+        # hypothesis calls it for each example; its annotation asks for a class, a function that makes one will do.
+        make: Any = lambda: Machine(Place(store, clock, reader))  # noqa: E731
+        run_state_machine_as_test(make, settings=how_long())
     finally:
         reader.close()
         asyncio.run(store.close())

@@ -64,7 +64,7 @@ def _replace(held: Mapping[str, NewJob], lanes: Mapping[LaneKey, Lane], now: int
 
 
 def give_back(taken: Mapping[str, str], created: Iterable[NewJob]) -> Steps[None]:
-    """Free the keys just taken for jobs that existed already, and so were not enqueued: nothing would ever free them."""
+    """Free the keys just taken for jobs that existed already, and so were not enqueued: nothing would free them."""
     kept = {(job.unique.key, job.id) for job in created if job.unique}
     rows = [{"key": key, "job": job} for key, job in sorted(taken.items()) if (key, job) not in kept]
     if rows:
