@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from penstock.store.postgres.lanes import LaneCache
+from penstock.store.lanes import LaneCache
 from penstock.store.postgres.parameters import Statement, Statements, prepare
 from penstock.store.postgres.transaction import DURABLE, HASTY, INSIDE, SNAPSHOT, Frame, Run
 from penstock.store.program import Lane, LaneKey, NeedLanes, Program

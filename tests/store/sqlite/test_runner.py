@@ -5,8 +5,8 @@ import pytest
 from penstock import codec
 from penstock.errors import ConfigurationError
 from penstock.store import migrations
+from penstock.store.lanes import LaneCache
 from penstock.store.program import Call, Lane, LaneKey, Steps, program
-from penstock.store.sqlite.lanes import LaneCache
 from penstock.store.sqlite.migrate import migrate
 from penstock.store.sqlite.runner import execute, own_statements, run_inline
 from penstock.store.sqlite.store import SqliteStore
@@ -102,7 +102,7 @@ async def test_known_lanes_need_no_statement(store: SqliteStore, monkeypatch):
     connection = sqlite3.connect(":memory:", isolation_level=None)
     assert execute(connection, lanes(key), {}, store._lanes).result == found
     connection.close()
-    monkeypatch.setattr("penstock.store.sqlite.lanes.SECONDS_TO_LIVE", -1.0)
+    monkeypatch.setattr("penstock.store.lanes.SECONDS_TO_LIVE", -1.0)
     assert store._lanes.get([key]) is None
 
 

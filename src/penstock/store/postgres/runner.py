@@ -7,8 +7,8 @@ from typing import TypeVar
 import psycopg
 
 from penstock.store.base import Topics
+from penstock.store.lanes import LaneCache, ensure_lanes, lanes_of
 from penstock.store.postgres.failures import WORTH_ANOTHER_RUN, translated
-from penstock.store.postgres.lanes import LaneCache, ensure_lanes
 from penstock.store.postgres.parameters import Statements
 from penstock.store.postgres.pools import Pool
 from penstock.store.postgres.transaction import INSIDE, UNDO_INSIDE, Frame, Run, SettledLanes
@@ -111,4 +111,6 @@ class Runner:
         query = self._statements.bind(ensure_lanes(keys))
         async with self._pool.wire() as wire:
             rows = await wire.send((query,))
-        return self._lanes.learn(keys, rows)
+        found = lanes_of(rows)
+        self._lanes.remember(found)
+        return [found[key] for key in keys]

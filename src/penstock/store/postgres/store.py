@@ -10,12 +10,12 @@ from penstock.clock import Clock, SteadyClock
 from penstock.errors import StoreUnavailable
 from penstock.store import migrations
 from penstock.store.base import OnWake, Store, Subscription, Topics
+from penstock.store.lanes import LaneCache
 from penstock.store.postgres import schema
 from penstock.store.postgres.address import parse
 from penstock.store.postgres.blocking import run_blocking
 from penstock.store.postgres.borrowed import borrow, borrow_blocking
 from penstock.store.postgres.failures import translated
-from penstock.store.postgres.lanes import LaneCache
 from penstock.store.postgres.listener import Listener
 from penstock.store.postgres.notifier import BlockingNotifier, Notifier
 from penstock.store.postgres.notify import notify_query

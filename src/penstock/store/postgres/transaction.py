@@ -3,7 +3,7 @@
 from typing import Any, Generic, NamedTuple, TypeVar, assert_never
 
 from penstock.store.base import Topics
-from penstock.store.postgres.lanes import LaneCache
+from penstock.store.lanes import LaneCache
 from penstock.store.postgres.notify import notify_query
 from penstock.store.postgres.parameters import Query, Statements
 from penstock.store.postgres.wire import Trip

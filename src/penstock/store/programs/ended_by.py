@@ -1,6 +1,7 @@
 """What runs when a job ends without its handler finishing: enqueued by the ending itself, so exactly once."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 from penstock import codec
 from penstock.domain.secret import masked
@@ -14,9 +15,8 @@ def enqueue_ended_by(ids: Sequence[str], now: int) -> Steps[None]:
     if not ids:
         return
     jobs: list[NewJob] = []
-    for id_, kind, tenant, data, options, state, reason, flow_id in (
-        yield Call("ended_jobs", {"ids": codec.ids(sorted(ids))})
-    ):
+    rows = yield Call("ended_jobs", {"ids": codec.ids(sorted(ids))})
+    for id_, kind, tenant, data, options, state, reason, flow_id in sorted(rows, key=itemgetter(0)):
         declared = codec.loads(options).get("ended_by") if options else None
         if not declared:
             continue

@@ -7,6 +7,7 @@ counters fall only for rows that a fenced ending returned.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from penstock import codec
@@ -110,9 +111,9 @@ def _find_culprits(children: Mapping[str, str]) -> Steps[list[Unmet]]:
     """Of children whose condition was spoiled by a parent that had ended before they were blocked (by a retry)."""
     found: dict[str, str] = {}
     pruned: dict[str, str] = {}
-    for child, parent, state, _, total, failed, cancelled in (
-        yield Call("parents_of", {"ids": codec.ids(sorted(children))})
-    ):
+    rows = yield Call("parents_of", {"ids": codec.ids(sorted(children))})
+    # In order, so that both stores name the same one.
+    for child, parent, state, _, total, failed, cancelled in sorted(rows, key=itemgetter(0, 1)):
         if state in (JobState.FAILED, JobState.CANCELLED) or failed or cancelled:
             found.setdefault(child, parent)
         elif state is None and total is None:

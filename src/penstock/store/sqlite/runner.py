@@ -13,8 +13,8 @@ from penstock.codec import JsonText
 from penstock.errors import ConfigurationError
 from penstock.store import statements
 from penstock.store.base import Topics
+from penstock.store.lanes import LaneCache, ensure_lanes, lanes_of
 from penstock.store.program import Call, Lane, LaneKey, NeedLanes, Program, Row, Wake
-from penstock.store.sqlite.lanes import LaneCache, ensure_lanes, lanes_of
 
 R = TypeVar("R")
 

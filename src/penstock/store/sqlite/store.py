@@ -9,11 +9,11 @@ from penstock.clock import Clock, SystemClock
 from penstock.errors import ConfigurationError, StoreUnavailable
 from penstock.store import migrations
 from penstock.store.base import OnWake, Store, Subscription
+from penstock.store.lanes import LaneCache
 from penstock.store.program import Program
 from penstock.store.sqlite import borrowed
 from penstock.store.sqlite.callers import CallerTransaction, opener
 from penstock.store.sqlite.connection import check_version, database_path
-from penstock.store.sqlite.lanes import LaneCache
 from penstock.store.sqlite.migrate import migrate
 from penstock.store.sqlite.readers import Readers
 from penstock.store.sqlite.runner import Outcome, Statements, own_statements

@@ -9,10 +9,10 @@ from threading import Lock, Thread
 from typing import TypeVar
 
 from penstock.errors import StoreUnavailable
+from penstock.store.lanes import LaneCache
 from penstock.store.program import Program
 from penstock.store.sqlite.callers import CallerTransaction
 from penstock.store.sqlite.connection import connect
-from penstock.store.sqlite.lanes import LaneCache
 from penstock.store.sqlite.runner import Statements
 from penstock.store.sqlite.ticket import Ticket
 from penstock.store.sqlite.writing import Close, Item, Listener, Watch, WriterLoop

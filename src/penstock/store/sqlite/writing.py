@@ -14,11 +14,11 @@ from typing import Any, Protocol, TypeAlias
 
 from penstock.errors import StoreUnavailable
 from penstock.store.base import Topics
+from penstock.store.lanes import LaneCache
 from penstock.store.program import Program
 from penstock.store.sqlite.callers import LONG_LOCK_SECONDS, Callers, CallerTransaction
 from penstock.store.sqlite.connection import is_locked, patiently, set_synchronous
 from penstock.store.sqlite.group import MEMBERS, SECONDS, Group, run_group
-from penstock.store.sqlite.lanes import LaneCache
 from penstock.store.sqlite.runner import Outcome, Statements, execute
 from penstock.store.sqlite.ticket import Ended, Ticket, deliver
 

@@ -39,7 +39,7 @@ class LaneCache:
 
 def ensure_lanes(keys: Sequence[LaneKey]) -> Call:
     """The call that finds or makes these lanes."""
-    return Call("ensure_lanes", {"lanes": codec.rows([key._asdict() for key in keys])})
+    return Call("ensure_lanes", {"lanes": codec.rows([key._asdict() for key in keys])}, only=True)
 
 
 def lanes_of(rows: Sequence[Row]) -> dict[LaneKey, Lane]:
