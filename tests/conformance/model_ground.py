@@ -50,7 +50,7 @@ class ModelJob:
     created_at: int
     ready_at: int
     due: int | None = None
-    retry_s: int = 0
+    retry_s: float = 0
     deadline: int | None = None
     after: tuple[str, ...] = ()
     when: When = When.ALL_COMPLETED

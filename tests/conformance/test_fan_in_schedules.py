@@ -20,13 +20,15 @@ from penstock.store.programs.enqueue import Fence
 from penstock.store.programs.new import NewJob
 from penstock.store.programs.read import JobFilter, JobRow, list_jobs, rows_of
 from tests.conformance.conftest import MakeStore
-from tests.conformance.databases import Database
+from tests.conformance.databases import Database, PostgresDatabase
+from tests.support.clock import MovableClock
 from tests.support.engine import HandWorker, Work
 
 SCHEDULES = 220
 AT_ONCE = 6
 MOST_ROUNDS = 60
 WIDE, CHUNK, BATCH = 50_000, 10_000, 500
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 ERROR = ErrorRecord("E", "no")
 OUTCOMES: list[Outcome] = [
     Completed(), Completed(), Completed(), Failed(ERROR, permanent=True), Failed(ERROR, after_s=0.0), Released("later"),
@@ -193,6 +195,29 @@ async def test_each_fan_in_starts_once_and_after_its_last_parent(make_store: Mak
             await Play(workers, engines, seed).run()
 
     await asyncio.gather(*[play() for _ in range(AT_ONCE)])
+
+
+@pytest.mark.timeout(180)
+async def test_endings_at_once_lock_their_common_children_in_one_order(migrated_postgres: PostgresDatabase):
+    migrated_postgres.empty()
+    stores = [migrated_postgres.new_store(MovableClock(), pool_size=2) for _ in range(3)]
+    engine = Penstock(store=stores[0])
+    workers = [await HandWorker.register(store, f"w{n}") for n, store in enumerate(stores) for _ in range(2)]
+    before = migrated_postgres.select(DEADLOCKS)
+    joins = 0
+    for _ in range(4):
+        parents = await engine.enqueue_many([Work() for _ in range(60)])
+        await engine.enqueue_many([Work() for _ in range(40)], after=parents, when="all_ended", queue="joins")
+        runs = [job for worker in workers for job in await worker.claim(10)]
+        batches = [runs[n::30] for n in range(30)]
+        await asyncio.gather(*[
+            workers[n % 6].settle_all([(job, Completed()) for job in batch]) for n, batch in enumerate(batches)
+        ])  # fmt: skip
+        joins += len(await workers[0].claim(queue="joins"))
+    for store in stores:
+        await store.close()  # each connection tells the server its statistics
+    assert joins == 160
+    assert migrated_postgres.select(DEADLOCKS) == before
 
 
 @pytest.mark.timeout(180)

@@ -7,7 +7,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -176,7 +176,6 @@ class Place:
     store: Store
     clock: MovableClock
     reader: Reader
-    done: dict[str, int] = field(default_factory=dict)
 
 
 class Machine(RuleBasedStateMachine):
@@ -225,7 +224,7 @@ class Machine(RuleBasedStateMachine):
         except Refused as refusal:
             expected = refusal.names
         assert told in expected, f"answered {told!r}, expected {expected!r}"
-        for id_ in sorted(found.jobs.keys() - self.model.jobs.keys()):
+        for id_ in sorted(found.jobs.keys() - self.model.jobs.keys()):  # as they were enqueued
             payload = self.store.read_sync(job_payload(id_))
             assert payload is not None
             adopt_ending(self.model, found.jobs[id_], codec.loads(payload[0]), ENDED_BY["level"], ENDED_BY["attempts"])
@@ -266,7 +265,8 @@ class Machine(RuleBasedStateMachine):
             again = None if wish.again is None else self.newest(wish.again, self.seen)
             given = again is not None and again not in taken and again != BEYOND
             id_ = again if given and again else self.next_id()
-            options: dict[str, Any] = {"retry": {"f": [wish.retry_s, 0.0]}}
+            # Each job's delay is its own, so that two that fail together are not due at the same microsecond.
+            options: dict[str, Any] = {"retry": {"f": [wish.retry_s + self.numbers / SECOND, 0.0]}}
             if wish.kind == "fragile":
                 options["ended_by"] = ENDED_BY
             jobs.append(
@@ -365,16 +365,21 @@ class Machine(RuleBasedStateMachine):
         """Settle these."""
         now = self.now()
         started = now if began else None
-        ends = [(held, self.at(outcome, now)) for held, outcome in runs]
+        ends = [(held, self.at(outcome, now, index)) for index, (held, outcome) in enumerate(runs)]
         self.both(
             settle([held.end(outcome, now, started) for held, outcome in ends], now, "w"),
             lambda: self.model.settle([(held.run, outcome, started) for held, outcome in ends]),
         )
 
     @staticmethod
-    def at(outcome: Outcome, now: int) -> Outcome:
-        """An outcome with its times counted from now."""
-        return Snoozed(now + outcome.until, outcome.reason) if isinstance(outcome, Snoozed) else outcome
+    def at(outcome: Outcome, now: int, index: int = 0) -> Outcome:
+        """An outcome with its times counted from now, and a little apart from the others of its batch."""
+        match outcome:
+            case Snoozed(until, reason):
+                return Snoozed(now + until + index, reason)
+            case Failed(after_s=float(after_s)):
+                return replace(outcome, after_s=after_s + index / SECOND)
+        return outcome
 
     @precondition(lambda self: self.may_write())
     @rule(pick=_PICK, late=_SELDOM, outcome=_OUTCOMES, wishes=_WISHES, new_flow=st.booleans())
