@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from penstock.domain.job import JobData, JobEnded
+from penstock.domain.job import JobData, JobEnded, KindSpec
 from penstock.domain.options import EnqueueOptions, canonical_id, micros, moment_of
 from penstock.domain.retry import DEFAULT_RETRY, Fixed
 from penstock.domain.unique import Unique
@@ -72,12 +72,20 @@ def test_a_delay_out_of_bounds_is_refused(delay):
     ("deadline", "at"), [(None, None), (timedelta(seconds=3), NOW + 3 * SECOND), (moment_of(NOW + 9), NOW + 9)]
 )
 def test_a_deadline_is_a_moment_or_a_while_from_now(deadline, at):
-    assert EnqueueOptions(deadline=deadline).deadline_at(NOW) == at
+    assert EnqueueOptions(deadline=deadline).deadline_at(NOW, PLAIN) == at
+
+
+def test_deadline_and_retention_are_the_kinds_unless_given():
+    bounded = KindSpec("bounded", deadline_s=60.0, retention_s=30.0)
+    assert EnqueueOptions().deadline_at(NOW, bounded) == NOW + 60 * SECOND
+    assert EnqueueOptions(deadline=timedelta(seconds=5)).deadline_at(NOW, bounded) == NOW + 5 * SECOND
+    assert EnqueueOptions().stored(bounded)["retention"] == 30 * SECOND
+    assert EnqueueOptions(retention=timedelta(seconds=5)).stored(bounded)["retention"] == 5 * SECOND
 
 
 def test_a_negative_deadline_is_refused():
     with pytest.raises(InvalidJob, match="deadline must be"):
-        EnqueueOptions(deadline=timedelta(seconds=-1)).deadline_at(NOW)
+        EnqueueOptions(deadline=timedelta(seconds=-1)).deadline_at(NOW, PLAIN)
 
 
 @pytest.mark.parametrize("moment", [moment_of(NOW).replace(tzinfo=None), "2026-01-01", 5], ids=str)
@@ -85,7 +93,7 @@ def test_a_moment_without_a_time_zone_is_refused_by_the_name_of_its_option(momen
     with pytest.raises(InvalidJob, match="run_at must"):
         EnqueueOptions(run_at=moment).due_at(NOW)
     with pytest.raises(InvalidJob, match="deadline must"):
-        EnqueueOptions(deadline=moment).deadline_at(NOW)
+        EnqueueOptions(deadline=moment).deadline_at(NOW, PLAIN)
 
 
 def test_micros_and_moments_are_each_others_inverse():

@@ -29,6 +29,8 @@ class KindSpec:
     retry: RetryPolicy = DEFAULT_RETRY
     retries: Mapping[str, OwnDelay] = field(default_factory=dict)
     timeout_s: float | None = None
+    deadline_s: float | None = None
+    retention_s: float | None = None
     tags: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     ended_by: "type[JobEnded] | None" = None
@@ -40,8 +42,9 @@ class JobData(BaseModel):
     ``class GeneratePlan(JobData, kind="generate_plan", queue="plans", max_attempts=3, timeout=300): topic: str``
 
     Class options: kind (default: the class name), queue, priority, max_attempts, retry, retries (own delay functions by
-    name), timeout (seconds or timedelta), tags, aliases (older names of the kind), ended_by (a `JobEnded` subclass that
-    is enqueued when a job of this kind ends without its handler finishing). Unknown fields of stored data are ignored.
+    name), timeout, deadline (after the enqueue) and retention (after the end; each in seconds or as a timedelta), tags,
+    aliases (older names of the kind), ended_by (a `JobEnded` subclass that is enqueued when a job of this kind ends
+    without its handler finishing). Unknown fields of stored data are ignored.
     """
 
     # An error that showed its input would show the secrets in it.
@@ -57,7 +60,8 @@ class JobData(BaseModel):
 
 
 _OPTIONS = frozenset(
-    {"kind", "queue", "priority", "max_attempts", "retry", "retries", "timeout", "tags", "aliases", "ended_by"}
+    {"kind", "queue", "priority", "max_attempts", "retry", "retries", "timeout", "deadline", "retention", "tags"}
+    | {"aliases", "ended_by"}
 )
 
 
@@ -83,6 +87,8 @@ def _kind_spec(class_name: str, options: Mapping[str, Any]) -> KindSpec:
         retry=checked_policy(options.get("retry", DEFAULT_RETRY)),
         retries=dict(options.get("retries", {})),
         timeout_s=seconds_of("timeout", options.get("timeout")),
+        deadline_s=seconds_of("deadline", options.get("deadline")),
+        retention_s=seconds_of("retention", options.get("retention")),
         tags=checked_names("tags", options.get("tags", ())),
         aliases=checked_names("aliases", options.get("aliases", ())),
         ended_by=ended_by,

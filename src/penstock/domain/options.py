@@ -65,8 +65,10 @@ class EnqueueOptions:
         delay = _span("delay", self.delay)
         return now + delay if delay else None
 
-    def deadline_at(self, now: int) -> int | None:
+    def deadline_at(self, now: int, spec: KindSpec) -> int | None:
         """The deadline in µs."""
+        if self.deadline is None and spec.deadline_s is not None:
+            return now + int(spec.deadline_s * 1_000_000)
         if isinstance(self.deadline, timedelta):
             return now + _span("deadline", self.deadline)
         return None if self.deadline is None else micros("deadline", self.deadline)
@@ -96,6 +98,8 @@ class EnqueueOptions:
             out["tags"] = sorted({*spec.tags, *checked_names("tags", self.tags)})
         if self.retention is not None:
             out["retention"] = _span("retention", self.retention)
+        elif spec.retention_s is not None:
+            out["retention"] = int(spec.retention_s * 1_000_000)
         if spec.ended_by is not None:
             end = spec.ended_by.job_kind
             out["ended_by"] = {"kind": end.kind, "queue": end.queue, "level": end.level, "attempts": end.max_attempts}

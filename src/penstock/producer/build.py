@@ -63,7 +63,7 @@ class Builder:
             data=text,
             options=options.stored(spec),
             due_at=options.due_at(now),
-            deadline_at=options.deadline_at(now),
+            deadline_at=options.deadline_at(now, spec),
             after=after,
             when=When(options.when),
             flow_id=flow or (None if after else inherited_flow),
