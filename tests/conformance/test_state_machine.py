@@ -7,166 +7,59 @@ import asyncio
 import os
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from penstock import Queue, Unique, codec
-from penstock.domain.flows import When
-from penstock.domain.outcomes import (
-    Cancelled,
-    Completed,
-    ErrorRecord,
-    Failed,
-    Lost,
-    Outcome,
-    Released,
-    RunFacts,
-    Snoozed,
-    TimedOut,
-    decide,
-)
+from penstock import Queue, codec
+from penstock.domain.outcomes import Lost, Outcome, Released
 from penstock.domain.queue import Retention
-from penstock.domain.retry import load_policy
 from penstock.domain.states import FINAL, JobState
 from penstock.errors import PenstockError
 from penstock.store.base import Store
-from penstock.store.program import LaneKey, Program
+from penstock.store.program import Program
 from penstock.store.programs.cancel import cancel, cancel_flow, expire
 from penstock.store.programs.change import Move, move_waiting, pause_queue, put_queue, resume_queue
-from penstock.store.programs.claim import ClaimedJob, ClaimRequest, claim, fall_due, unpark_all
+from penstock.store.programs.claim import ClaimRequest, claim, fall_due, unpark_all
 from penstock.store.programs.commit import Writes, commit, finish
 from penstock.store.programs.enqueue import Fence
 from penstock.store.programs.new import Enqueued, NewFlow, NewJob
 from penstock.store.programs.read import job_payload
 from penstock.store.programs.retry import Revived, retry_flow, retry_job
-from penstock.store.programs.settle import RunEnd, settle
+from penstock.store.programs.settle import settle
 from penstock.store.programs.upkeep import prune
 from penstock.store.programs.workers import beat, give_back, rescue
 from tests.conformance.databases import Database
+from tests.conformance.machine_inputs import (
+    ALL_KINDS,
+    BEYOND,
+    ENDED_BY,
+    KNOWN,
+    OUTCOMES,
+    PICK,
+    PICKS,
+    SELDOM,
+    WISH,
+    WISHES,
+    Held,
+    Wish,
+    at,
+    newest,
+)
 from tests.conformance.model import Model
-from tests.conformance.model_ground import AGING, ENDING_QUEUE, KEPT, SECOND, Refused, Run
+from tests.conformance.model_ground import AGING, KEPT, SECOND, Refused
 from tests.conformance.tables import Reader, adopt_ending, compare
 from tests.support.clock import MovableClock
 
 R = TypeVar("R")
-ERROR = ErrorRecord("E", "no")
-ENDED_BY: dict[str, Any] = {"kind": "tidied", "queue": ENDING_QUEUE, "level": 3, "attempts": 2}
-LIMITS = {"one": 1, "two": 2}
-"""The limits of the concurrency keys; those of `mixed` differ from job to job."""
 WORKERS = (1, 2, 3)
-BEYOND = "ffffffff-0000-7000-8000-000000000000"
-"""An id that nothing has."""
-ALL_KINDS = ("plain", "fragile", "odd")
 MOST_JOBS = 80
-
 Maybe = st.sampled_from
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A job to be enqueued; what it points to is chosen by number among what there is then, newest first."""
-
-    queue: str = "strict"
-    kind: str = "plain"
-    tenant: str | None = None
-    level: int = 0
-    attempts: int = 2
-    retry_s: int = 0
-    delay: int | None = None
-    deadline: int | None = None
-    unique: Unique | None = None
-    ckey: str | None = None
-    climit: int = 1
-    after: tuple[int, ...] = ()
-    when: When = When.ALL_COMPLETED
-    flow: int | None = None
-    again: int | None = None
-
-
-_KEYS = st.builds(
-    lambda key, how, replace: Unique(key, how if how else None, how == timedelta(0), replace),
-    st.sampled_from(["k", "l"]),
-    st.sampled_from([None, None, None, timedelta(seconds=50), timedelta(0)]),
-    st.booleans(),
-)
-_PLACED = st.builds(
-    Wish,
-    queue=st.sampled_from(["strict", "aged"]),
-    kind=st.sampled_from(["plain", "fragile", "odd"]),
-    tenant=st.sampled_from([None, "t"]),
-    level=st.sampled_from([0, 1, -1, 10]),
-    attempts=st.integers(1, 3),
-    retry_s=st.sampled_from([0, 5]),
-    delay=st.sampled_from([None, 5, 60]),
-    deadline=st.sampled_from([None, None, 3, 60]),
-    flow=st.sampled_from([None, None, 0, 1]),
-)
-_TIED = st.builds(
-    Wish,
-    kind=st.sampled_from(["plain", "fragile"]),
-    delay=st.sampled_from([None, None, 5]),
-    after=st.lists(st.integers(0, 12), max_size=3).map(tuple),
-    attempts=st.sampled_from([1, 2]),
-    when=st.sampled_from(When),
-    flow=st.sampled_from([None, 0, 0, 1, 2]),
-    ckey=st.sampled_from([None, None, "one"]),
-)
-_BOUND = st.builds(
-    Wish,
-    queue=st.sampled_from(["strict", "aged"]),
-    kind=st.sampled_from(["plain", "odd"]),
-    level=st.sampled_from([0, 1]),
-    delay=st.sampled_from([None, 5]),
-    unique=st.one_of(st.none(), _KEYS),
-    ckey=st.sampled_from([None, "one", "two", "mixed"]),
-    climit=st.integers(1, 3),
-    after=st.lists(st.integers(0, 5), max_size=1).map(tuple),
-    again=st.sampled_from([None, None, 0, 3]),
-)
-_WISH = st.one_of(_PLACED, _TIED, _TIED, _BOUND)
-_WISHES = st.lists(_WISH, min_size=1, max_size=6)
-_OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from(
-    [
-        *[Completed()] * 10, Completed(b"1"), Failed(ERROR), Failed(ERROR, permanent=True),
-        Failed(ERROR, after_s=0.0), Failed(ERROR, after_s=5.0), Failed(ERROR, by_handler=False), TimedOut(1.0),
-        Snoozed(0, "later"), Snoozed(5 * SECOND, "later"), Cancelled("stop"), Cancelled("own", by_handler=True),
-        Released("stopping"),
-    ]
-)  # fmt: skip
-_PICK = st.integers(0, 30)
-_SELDOM = st.sampled_from([False, False, False, True])
-_KNOWN = st.sampled_from([ALL_KINDS, ALL_KINDS, ("plain", "odd")])
-_PICKS = st.lists(st.integers(0, 20), min_size=1, max_size=4)
-
-
-@dataclass(slots=True)
-class Held:
-    """A run that a worker once claimed; it may have been lost since."""
-
-    job: ClaimedJob
-    solo: bool
-
-    @property
-    def run(self) -> Run:
-        """As the model knows it."""
-        return Run(self.job.id, self.job.claim_id)
-
-    def end(self, outcome: Outcome, now: int, started: int | None) -> RunEnd:
-        """What its worker would write."""
-        job = self.job
-        options = codec.loads(job.options) if job.options else {}
-        facts = RunFacts(
-            job.level, job.attempts_before, job.losses_before, job.max_attempts, load_policy(options.get("retry")),
-            AGING[job.queue], job.deadline_at, job.position,
-        )  # fmt: skip
-        lane = LaneKey(job.queue, job.kind, job.tenant, None, self.solo)
-        return RunEnd(job.id, job.claim_id, lane, decide(outcome, facts, now, random.Random(1)), started)
 
 
 @dataclass(slots=True)
@@ -190,7 +83,7 @@ class Machine(RuleBasedStateMachine):
         self.seen: list[str] = []
         self.only_flows = False
 
-    @initialize(wishes=st.lists(_WISH, min_size=3, max_size=9), more=_WISHES, only_flows=st.booleans())
+    @initialize(wishes=st.lists(WISH, min_size=3, max_size=9), more=WISHES, only_flows=st.booleans())
     def begin(self, wishes: list[Wish], more: list[Wish], only_flows: bool) -> None:
         """Each example begins with an empty database, and fills it: with all there is, or only with flows."""
         self.reader.empty()
@@ -238,10 +131,6 @@ class Machine(RuleBasedStateMachine):
             return told.index(id_)
         return 1_000_000 + (id_ in ready)
 
-    def newest(self, pick: int, among: Sequence[str]) -> str:
-        """One of these, by number from the end; now and then an id that nothing has."""
-        return among[-1 - pick % len(among)] if among else BEYOND
-
     def jobs(self, *states: JobState) -> list[str]:
         """Ids of the jobs in these states (all), oldest first."""
         return [id_ for id_, job in self.model.jobs.items() if not states or job.state in states]
@@ -261,29 +150,14 @@ class Machine(RuleBasedStateMachine):
         jobs: list[NewJob] = []
         for asked in wishes:
             wish = Wish(after=asked.after, when=asked.when, attempts=1, flow=0) if self.only_flows else asked
-            taken = {job.id for job in jobs}
-            again = None if wish.again is None else self.newest(wish.again, self.seen)
-            given = again is not None and again not in taken and again != BEYOND
-            id_ = again if given and again else self.next_id()
-            # Each job's delay is its own, so that two that fail together are not due at the same microsecond.
-            options: dict[str, Any] = {"retry": {"f": [wish.retry_s + self.numbers / SECOND, 0.0]}}
-            if wish.kind == "fragile":
-                options["ended_by"] = ENDED_BY
-            jobs.append(
-                NewJob(
-                    id_, LaneKey(wish.queue, wish.kind, wish.tenant), wish.level, wish.attempts, b"{}", options,
-                    due_at=None if wish.delay is None else now + wish.delay * SECOND,
-                    deadline_at=None if wish.deadline is None else now + wish.deadline * SECOND,
-                    after=tuple({self.newest(pick, ids): None for pick in wish.after} if not given else ()),
-                    when=wish.when,
-                    flow_id=None if wish.flow is None or not open_flows else self.newest(wish.flow, open_flows),
-                    unique=wish.unique,
-                    concurrency_key=wish.ckey,
-                    concurrency_limit=LIMITS.get(wish.ckey or "", wish.climit),
-                    given_id=given,
-                )
-            )  # fmt: skip
-            ids.append(id_)
+            again = None if wish.again is None else newest(wish.again, self.seen)
+            given = again not in (None, BEYOND, *[job.id for job in jobs])
+            job = wish.job(again if given and again else self.next_id(), now, self.numbers)
+            job.given_id = given
+            job.after = () if given else tuple({newest(pick, ids): None for pick in wish.after})
+            job.flow_id = None if wish.flow is None or not open_flows else newest(wish.flow, open_flows)
+            jobs.append(job)
+            ids.append(job.id)
         self.seen += [job.id for job in jobs if job.id not in self.seen]
         return Writes(flows, jobs)
 
@@ -293,7 +167,7 @@ class Machine(RuleBasedStateMachine):
         return [(one.id, one.created) for one in enqueued]
 
     @precondition(lambda self: len(self.model.jobs) < MOST_JOBS)
-    @rule(wishes=_WISHES, new_flow=Maybe([False, False, True]))
+    @rule(wishes=WISHES, new_flow=Maybe([False, False, True]))
     def enqueue(self, wishes: list[Wish], new_flow: bool) -> None:
         """A producer."""
         now = self.now()
@@ -301,7 +175,7 @@ class Machine(RuleBasedStateMachine):
         self.both(commit(w, now), lambda: self.model.commit(w.jobs, w.flows, None), self.answers)
 
     @precondition(lambda self: self.may_write())
-    @rule(pick=_PICK, late=_SELDOM, wishes=_WISHES)
+    @rule(pick=PICK, late=SELDOM, wishes=WISHES)
     def enqueue_on_behalf(self, pick: int, late: bool, wishes: list[Wish]) -> None:
         """A run on its way, perhaps a lost one."""
         now, held = self.now(), self.held(pick, late)
@@ -327,7 +201,7 @@ class Machine(RuleBasedStateMachine):
         """Whether a run holds its job, and there is room for more jobs."""
         return len(self.model.jobs) < MOST_JOBS and bool(self.jobs(JobState.RUNNING))
 
-    @rule(worker=Maybe(WORKERS), queue=Maybe(["strict", "strict", "aged"]), limit=Maybe([1, 2, 5]), kinds=_KNOWN)
+    @rule(worker=Maybe(WORKERS), queue=Maybe(["strict", "strict", "aged"]), limit=Maybe([1, 2, 5]), kinds=KNOWN)
     def claim(self, worker: int, queue: str, limit: int, kinds: tuple[str, ...]) -> None:
         """A worker; it also takes a job that has to be claimed alone."""
         self.take(worker, queue, limit, kinds, solo=False)
@@ -349,14 +223,14 @@ class Machine(RuleBasedStateMachine):
         self.runs += taken
         return taken
 
-    @rule(worker=Maybe(WORKERS), queue=Maybe(["strict", "aged"]), outcomes=st.lists(_OUTCOMES, min_size=1, max_size=6))
+    @rule(worker=Maybe(WORKERS), queue=Maybe(["strict", "aged"]), outcomes=st.lists(OUTCOMES, min_size=1, max_size=6))
     def work(self, worker: int, queue: str, outcomes: list[Outcome]) -> None:
         """A worker takes jobs and ends them together."""
         runs = self.take(worker, queue, len(outcomes), ALL_KINDS, solo=False)
         self.settle_all(list(zip(runs, outcomes, strict=False)), began=True)
 
     @precondition(lambda self: self.runs)
-    @rule(picks=_PICKS, late=_SELDOM, outcomes=st.lists(_OUTCOMES, min_size=4, max_size=4), began=st.booleans())
+    @rule(picks=PICKS, late=SELDOM, outcomes=st.lists(OUTCOMES, min_size=4, max_size=4), began=st.booleans())
     def settle(self, picks: list[int], late: bool, outcomes: list[Outcome], began: bool) -> None:
         """A completer: runs that hold their jobs, and late ones, also twice."""
         self.settle_all([(self.held(p, late), o) for p, o in zip(picks, outcomes, strict=False)], began=began)
@@ -365,28 +239,18 @@ class Machine(RuleBasedStateMachine):
         """Settle these."""
         now = self.now()
         started = now if began else None
-        ends = [(held, self.at(outcome, now, index)) for index, (held, outcome) in enumerate(runs)]
+        ends = [(held, at(outcome, now, index)) for index, (held, outcome) in enumerate(runs)]
         self.both(
             settle([held.end(outcome, now, started) for held, outcome in ends], now, "w"),
             lambda: self.model.settle([(held.run, outcome, started) for held, outcome in ends]),
         )
 
-    @staticmethod
-    def at(outcome: Outcome, now: int, index: int = 0) -> Outcome:
-        """An outcome with its times counted from now, and a little apart from the others of its batch."""
-        match outcome:
-            case Snoozed(until, reason):
-                return Snoozed(now + until + index, reason)
-            case Failed(after_s=float(after_s)):
-                return replace(outcome, after_s=after_s + index / SECOND)
-        return outcome
-
     @precondition(lambda self: self.may_write())
-    @rule(pick=_PICK, late=_SELDOM, outcome=_OUTCOMES, wishes=_WISHES, new_flow=st.booleans())
+    @rule(pick=PICK, late=SELDOM, outcome=OUTCOMES, wishes=WISHES, new_flow=st.booleans())
     def finish(self, pick: int, late: bool, outcome: Outcome, wishes: list[Wish], new_flow: bool) -> None:
         """A handler's transaction that ends its job."""
         now, held = self.now(), self.held(pick, late)
-        outcome = self.at(outcome, now)
+        outcome = at(outcome, now)
         w = self.writes(wishes, new_flow, now)
         self.both(
             finish(held.end(outcome, now, now), w, now, "w"),
@@ -395,7 +259,7 @@ class Machine(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.runs)
-    @rule(worker=Maybe(WORKERS), picks=_PICKS, late=_SELDOM)
+    @rule(worker=Maybe(WORKERS), picks=PICKS, late=SELDOM)
     def heartbeat(self, worker: int, picks: list[int], late: bool) -> None:
         """A worker says which of its runs have begun, also of such as it has lost."""
         now = self.now()
@@ -426,12 +290,12 @@ class Machine(RuleBasedStateMachine):
 
     # From outside.
 
-    @rule(picks=_PICKS, whom=Maybe(["running", "blocked", "any", "flow"]))
+    @rule(picks=PICKS, whom=Maybe(["running", "blocked", "any", "flow"]))
     def cancel(self, picks: list[int], whom: str) -> None:
         """A person cancels jobs, or a flow."""
         now = self.now()
         if whom == "flow":
-            flow = self.newest(picks[0], list(self.model.flows))
+            flow = newest(picks[0], list(self.model.flows))
             self.both(
                 cancel_flow(flow, now, "enough"),
                 lambda: self.model.cancel_flow(flow),
@@ -439,7 +303,7 @@ class Machine(RuleBasedStateMachine):
             )
             return
         among = [BEYOND, *self.jobs()] if whom == "any" else self.jobs(JobState(whom))
-        ids = [self.newest(pick, among) for pick in picks[:2]]
+        ids = [newest(pick, among) for pick in picks[:2]]
         self.both(
             cancel(ids, now, "enough"),
             lambda: self.model.cancel(ids),
@@ -447,27 +311,27 @@ class Machine(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: not self.only_flows)
-    @rule(pick=_PICK, due=Maybe([None, -5, 0, 5, 60]), level=Maybe([None, 0, 10]))
+    @rule(pick=PICK, due=Maybe([None, -5, 0, 5, 60]), level=Maybe([None, 0, 10]))
     def move(self, pick: int, due: int | None, level: int | None) -> None:
         """A person moves a job in time or order."""
         now = self.now()
-        id_ = self.newest(pick, self.jobs(JobState.BLOCKED, JobState.SCHEDULED, JobState.READY) or self.jobs())
+        id_ = newest(pick, self.jobs(JobState.BLOCKED, JobState.SCHEDULED, JobState.READY) or self.jobs())
         due_at = None if due is None else now + due * SECOND
         self.both(move_waiting(Move(id_, due_at, level), now), lambda: self.model.move(id_, due_at, level))
 
     @precondition(lambda self: self.jobs(*FINAL))
-    @rule(pick=_PICK, any_job=Maybe([False, False, False, True]))
+    @rule(pick=PICK, any_job=Maybe([False, False, False, True]))
     def retry_job(self, pick: int, any_job: bool) -> None:
         """A person retries a job."""
-        id_ = self.newest(pick, self.jobs() if any_job else self.jobs(*FINAL))
+        id_ = newest(pick, self.jobs() if any_job else self.jobs(*FINAL))
         self.both(retry_job(id_, self.now()), lambda: self.model.retry_job(id_), self.revived)
 
     @precondition(lambda self: any(job.state is JobState.FAILED and job.flow for job in self.model.jobs.values()))
-    @rule(pick=_PICK)
+    @rule(pick=PICK)
     def retry_flow(self, pick: int) -> None:
         """A person retries a flow."""
         failed = [id_ for id_ in self.model.flows if self.model.counts(id_)[JobState.FAILED]]
-        flow = self.newest(pick, failed or list(self.model.flows))
+        flow = newest(pick, failed or list(self.model.flows))
         self.both(retry_flow(flow, self.now()), lambda: self.model.retry_flow(flow), self.revived)
 
     @staticmethod
@@ -504,18 +368,16 @@ class Machine(RuleBasedStateMachine):
 
 
 def how_long() -> settings:
-    """40 examples of 40 steps; with HYPOTHESIS_PROFILE=deep 1,500 of 80. The same ones each time where CI is set."""
+    """40 examples of 40 steps; with HYPOTHESIS_PROFILE=deep 1,000 of 80. The same ones each time where CI is set."""
     deep, ci = os.environ.get("HYPOTHESIS_PROFILE") == "deep", bool(os.environ.get("CI"))
     return settings(
-        max_examples=int(os.environ.get("PENSTOCK_EXAMPLES", "1500")) if deep else 40,
+        max_examples=1_000 if deep else 40,
         stateful_step_count=80 if deep else 40,
         deadline=None,
         derandomize=ci,
-        database=None,
         print_blob=not ci,
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
-        phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
     )
 
 
@@ -530,9 +392,9 @@ def test_every_step_leaves_what_the_model_says(database: Database):
         queue = Queue(aging=None if aging is None else aging / SECOND, retention=retention)
         store.run_sync(put_queue(name, queue))
     reader = Reader(database)
+    # hypothesis calls it for each example: a function that makes a machine does as well as the class it asks for.
+    make = cast("type[Machine]", lambda: Machine(Place(store, clock, reader)))
     try:
-        # hypothesis calls it for each example; its annotation asks for a class, a function that makes one will do.
-        make: Any = lambda: Machine(Place(store, clock, reader))  # noqa: E731
         run_state_machine_as_test(make, settings=how_long())
     finally:
         reader.close()
