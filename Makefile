@@ -1,6 +1,6 @@
 # Every target does its own set-up: a virtual environment in .venv, filled from a hashed lock.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format bench lock clean runtime dev
+.PHONY: help demo serve test lint format bench bench-peers chaos simulate lock clean runtime dev
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -15,7 +15,7 @@ LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 
 EXTRAS := --extra postgres --extra reload --extra systems --extra uvloop
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: runtime ## Turn a document into study notes (FILE=path for your own: text, Markdown, HTML or PDF)
 	@$(BIN)/python -m systems.study_notes demo $(if $(FILE),"$$FILE")
@@ -36,8 +36,17 @@ format: dev ## Format the code and sort its imports
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-bench: dev ## Measure the engine beside a hand-written SQL floor
-	$(BIN)/penstock bench
+bench: dev ## Measure the engine beside hand-written SQL floors, half an hour in all (ARGS="--part drain", ARGS=--list)
+	$(BIN)/penstock bench $(ARGS)
+
+bench-peers: dev ## Measure other job engines beside this one, each in an environment of its own (ARGS="--only pgqueuer")
+	$(BIN)/python -m tools.peers $(ARGS)
+
+chaos: dev ## Kill, stop, starve and freeze workers and databases for minutes, and check what is left (ARGS="--seed 7")
+	$(BIN)/python -m tests.chaos $(ARGS)
+
+simulate: dev ## Run random schedules of many workers on a clock moved by hand (ARGS="--seconds 600")
+	$(BIN)/python -m tests.simulation $(ARGS)
 
 lock: dev ## Write the locks anew from pyproject.toml (UPGRADE=1 takes the newest versions)
 	$(BIN)/$(LOCK) $(if $(UPGRADE),--upgrade) $(EXTRAS) --group build -o requirements.lock

@@ -19,6 +19,8 @@ SETTLEMENTS = {Way.COMPLETE, Way.FAIL, Way.RETRY_LATER, Way.RETRY_NOW, Way.SNOOZ
 
 WRITERS = {
     "insert_jobs": ENQUEUES,
+    "insert_alike": ENQUEUES,
+    "insert_one": ENQUEUES,
     "unblock": {Way.UNBLOCK, Way.UNBLOCK_LATER},
     "end_unmet": {Way.UNMET},
     "fall_due": {Way.FALL_DUE},
@@ -28,6 +30,7 @@ WRITERS = {
     "park": {Way.PARK},
     "unpark": {Way.UNPARK},
     "settle": SETTLEMENTS,
+    "complete": {Way.COMPLETE},
     "cancel_waiting": {Way.CANCEL},
     "expire_waiting": {Way.EXPIRE},
     "revive": REVIVALS,

@@ -6,14 +6,14 @@ AES-256-GCM; a sealed value carries the id of its key. The first configured key 
 import base64
 import os
 from collections.abc import Callable
-from typing import Any
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING, Any
 
 from penstock import codec
 from penstock.domain.secret import SEALED
 from penstock.errors import SealingError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12  # NIST SP 800-38D, the recommended length for GCM
@@ -25,6 +25,9 @@ class Keyring:
     def __init__(self, text: str = "") -> None:
         self._keys: dict[str, AESGCM] = {}
         for entry in filter(None, (part.strip() for part in text.split(","))):
+            # Seven megabytes that a worker without keys does not need.
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
             key_id, _, encoded = entry.partition(":")
             self._keys[key_id] = AESGCM(_decoded(key_id, encoded))
 
@@ -51,6 +54,8 @@ class Keyring:
         key = self._keys.get(key_id)
         if key is None:
             raise SealingError(f"field {field!r} is sealed with key {key_id!r}, which is not configured here")
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415
+
         raw = base64.urlsafe_b64decode(encoded)
         try:
             return key.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _bound(job_id, field)).decode()

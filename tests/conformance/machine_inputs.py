@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from penstock import Unique, codec
+from penstock.domain.claimed import ClaimedJob
 from penstock.domain.flows import When
 from penstock.domain.outcomes import (
     Cancelled,
@@ -24,7 +25,6 @@ from penstock.domain.outcomes import (
 )
 from penstock.domain.retry import load_policy
 from penstock.store.program import LaneKey
-from penstock.store.programs.claim import ClaimedJob
 from penstock.store.programs.new import NewJob
 from penstock.store.programs.settle import RunEnd
 from tests.conformance.model_ground import AGING, ENDING_QUEUE, SECOND, Run

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from penstock import ClaimLost, FlowEnded, FlowRef, Penstock, When, codec
+from penstock.domain.claimed import ClaimedJob
 from penstock.domain.outcomes import Completed, ErrorRecord, Failed, Outcome, Released
 from penstock.domain.states import FINAL, JobState
 from penstock.store.program import LaneKey
-from penstock.store.programs.claim import ClaimedJob
 from penstock.store.programs.commit import Writes, commit, finish
 from penstock.store.programs.enqueue import Fence
 from penstock.store.programs.new import NewJob

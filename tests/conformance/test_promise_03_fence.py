@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from penstock import ClaimLost, Event, JobState, Penstock
+from penstock.domain.claimed import ClaimedJob
 from penstock.domain.outcomes import Completed, Failed, Outcome, Released, Snoozed, TimedOut
 from penstock.domain.outcomes import ErrorRecord as Error
 from penstock.store.base import Store
-from penstock.store.programs.claim import ClaimedJob
 from penstock.store.programs.settle import Progress, write_progress
 from tests.conformance.conftest import MakeStore
 from tests.support.engine import HandWorker, Work, run_of

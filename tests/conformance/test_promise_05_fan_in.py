@@ -6,10 +6,10 @@ import random
 import pytest
 
 from penstock import InvalidJob, JobHandle, Penstock, When
+from penstock.domain.claimed import ClaimedJob
 from penstock.domain.flows import Verdict, judge
 from penstock.domain.outcomes import Completed, ErrorRecord, Failed
 from penstock.store.base import Store
-from penstock.store.programs.claim import ClaimedJob
 from tests.conformance.conftest import MakeStore
 from tests.conformance.databases import Database
 from tests.support.clock import MovableClock

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from penstock import Delays, Fixed, JobFailed, JobState, Penstock
+from penstock.domain.claimed import ClaimedJob
 from penstock.domain.outcomes import ErrorRecord, Failed
 from penstock.store.base import Store
-from penstock.store.programs.claim import ClaimedJob, solo_waiting
+from penstock.store.programs.claim import solo_waiting
 from penstock.store.programs.workers import beat
 from tests.support.clock import MovableClock
 from tests.support.engine import HandWorker, Work

@@ -13,11 +13,12 @@ import psycopg
 import pytest
 
 from penstock import Event, FlowEnded, JobHandle, NotFound, Penstock, Queue, QueueFull, Retention, Schedule
+from penstock.domain.claimed import ClaimedJob
 from penstock.domain.outcomes import Completed, ErrorRecord, Failed
 from penstock.store.postgres import PostgresStore
 from penstock.store.program import Program
 from penstock.store.programs.change import put_queue
-from penstock.store.programs.claim import ClaimRequest, claim
+from penstock.store.programs.claim import ClaimRequest, admit, claim
 from penstock.store.programs.events import number_events
 from penstock.store.programs.settle import settle
 from penstock.store.programs.upkeep import declare_schedules, prune, tick
@@ -151,20 +152,22 @@ async def test_the_first_uses_of_a_concurrency_key_take_turns(
     await engine.enqueue_many([Work() for _ in range(6)], concurrency_key="k", concurrency_limit=2)
     now = engine.store.clock.now()
 
-    def claiming(number: int) -> Program[Any]:
-        return claim(ClaimRequest("default", (), 1, number, worker.id, any_kind=True), now)
+    async def claimed(number: int) -> list[ClaimedJob]:
+        request = ClaimRequest("default", (), 1, number, worker.id, any_kind=True)
+        return (await engine.store.run(claim(request, now))).jobs
 
-    one, first = await open_transaction(claiming(1))
-    second_task = asyncio.create_task(open_transaction(claiming(2)))
+    jobs = [await claimed(number) for number in (1, 2, 3)]
+    one, first = await open_transaction(admit(1, jobs[0]))
+    second_task = asyncio.create_task(open_transaction(admit(2, jobs[1])))
     assert await until_stuck(second_task)
     await first.commit()
     two, second = await second_task
-    third_task = asyncio.create_task(open_transaction(claiming(3)))
+    third_task = asyncio.create_task(open_transaction(admit(3, jobs[2])))
     await until_stuck(third_task)
     await second.commit()
     three, third = await third_task
     await third.commit()
-    assert len(one.jobs) + len(two.jobs) + len(three.jobs) == 2
+    assert len(one) + len(two) + len(three) == 2
 
 
 async def test_a_claim_passes_over_what_another_is_taking(

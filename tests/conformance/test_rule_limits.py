@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 
 from penstock import Penstock, Queue, QueueFull, Rate
+from penstock.domain.claimed import ClaimedJob
 from penstock.domain.outcomes import Completed
 from penstock.store.base import Store
 from penstock.store.programs.change import put_queue
-from penstock.store.programs.claim import ClaimedJob, unpark_all
+from penstock.store.programs.claim import unpark_all
 from penstock.store.programs.upkeep import prune
 from tests.conformance.conftest import MakeStore
 from tests.conformance.databases import Database

@@ -226,7 +226,9 @@ class Machine(RuleBasedStateMachine):
         """Claim; the new runs."""
         self.numbers += 1
         claim_id, now = self.numbers, self.now()
-        request = ClaimRequest(queue, kinds, limit, claim_id, worker, solo=solo)
+        # Gated where there are concurrency keys, so that claiming and admitting are one step, as for the model.
+        keyed = any(job.ckey is not None for job in self.model.jobs.values())
+        request = ClaimRequest(queue, kinds, limit, claim_id, worker, solo=solo, gated=keyed)
         claimed = self.both(
             claim(request, now),
             lambda: self.model.claim(queue, kinds, limit, solo=solo, claim_id=claim_id, worker=worker),

@@ -3,11 +3,12 @@
 import random
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from penstock import JobData, JobEnded, Secret, codec
 from penstock.context import Job
+from penstock.domain.claimed import ClaimedJob
 from penstock.domain.outcomes import (
     Cancelled,
     Completed,
@@ -24,7 +25,7 @@ from penstock.domain.retry import load_policy
 from penstock.domain.states import JobState
 from penstock.store.base import Store
 from penstock.store.program import LaneKey
-from penstock.store.programs.claim import Claimed, ClaimedJob, ClaimRequest, claim, fall_due
+from penstock.store.programs.claim import Claimed, ClaimRequest, admit, claim, fall_due
 from penstock.store.programs.settle import RunEnd, settle
 from penstock.store.programs.workers import WorkerInfo, add_worker, rescue
 
@@ -72,7 +73,11 @@ class HandWorker:
         asked.setdefault("any_kind", "kinds" not in asked)
         asked.setdefault("kinds", ())
         request = ClaimRequest(queue=queue, limit=limit, claim_id=secrets.randbits(63), worker_id=self.id, **asked)
-        return await self.store.run(claim(request, self.store.clock.now()), durable=False)
+        claimed = await self.store.run(claim(request, self.store.clock.now()), durable=False)
+        if not claimed.unadmitted:
+            return claimed
+        jobs = await self.store.run(admit(request.claim_id, claimed.jobs), durable=False)
+        return replace(claimed, jobs=jobs, unadmitted=False)
 
     async def claim(self, limit: int = 1000, **asked: Any) -> list[ClaimedJob]:
         """The claimed jobs, in order."""

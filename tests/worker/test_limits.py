@@ -8,14 +8,15 @@ import pytest
 
 from penstock.app import Penstock
 from penstock.context import Job
+from penstock.domain.claimed import ClaimedJob
 from penstock.domain.job import JobData
 from penstock.domain.queue import Queue
 from penstock.domain.rates import Rate
 from penstock.domain.states import JobState
 from penstock.errors import ConfigurationError
-from penstock.store.programs.claim import Claimed, ClaimedJob
+from penstock.store.programs.claim import Claimed
 from penstock.worker import Worker
-from penstock.worker.feed import STALE_S, Feed
+from penstock.worker.feed import MARGIN_US, STALE_S, Feed
 from penstock.worker.stats import Counts
 from tests.worker.working import Note, Other, reached, until, working
 
@@ -139,7 +140,25 @@ def _feed(**settings: object) -> Feed:
 
 def _job(number: int) -> ClaimedJob:
     return ClaimedJob(
-        f"job-{number}", 1, "default", 7, "note", None, 100 + number, 0, 0, 0, 5, 0, None, None, None, "{}", None
+        f"job-{number}",
+        1,
+        "default",
+        7,
+        "note",
+        None,
+        100 + number,
+        0,
+        0,
+        0,
+        5,
+        0,
+        None,
+        None,
+        False,
+        None,
+        1,
+        "{}",
+        None,
     )
 
 
@@ -170,14 +189,35 @@ def test_the_next_batch_is_claimed_when_the_buffer_is_half_empty():
     assert feed.wanted(running=10, prefetch=200) == 101
 
 
-def test_a_position_is_remembered_only_until_a_wake_up_a_short_claim_or_a_second():
+def test_a_position_is_remembered_until_a_wake_up_below_it_or_a_second():
     feed = _feed()
-    full = Claimed([_job(1), _job(2)], full=True)
-    for forget in (lambda: feed.wake(), lambda: feed.take(Claimed([], full=False), 0.0, 0), lambda: feed.tick(99.0)):
-        feed.take(full, 0.0, 0)
-        assert feed.after == {7: 102}
-        forget()
-        assert feed.after == {}
+    feed.tick(0.0)
+    now = 10 * MARGIN_US
+    feed.take(Claimed([_job(1), _job(2)], full=True), 0.0, now)
+    assert feed.after == {7: 102 - MARGIN_US}
+    feed.take(Claimed([], full=False), 0.0, now)
+    feed.wake(tail=True)
+    assert feed.after == {7: 102 - MARGIN_US}
+    feed.wake()
+    assert feed.after == {}
+    feed.take(Claimed([_job(2)], full=False), 0.0, now)
+    feed.due = False
+    feed.tick(0.5)
+    assert feed.after == {7: 102 - MARGIN_US}
+    assert not feed.due
+    feed.tick(99.0)
+    assert feed.after == {}
+    assert feed.due, "what committed late is looked for"
+
+
+def test_a_remembered_position_never_goes_back_nor_beyond_the_time():
+    feed = _feed()
+    feed.take(Claimed([_job(5)], full=False), 0.0, 10 * MARGIN_US)
+    feed.take(Claimed([_job(3)], full=False), 0.0, 10 * MARGIN_US)
+    assert feed.after == {7: 105 - MARGIN_US}
+    later = _job(4)._replace(lane_id=8, position=10**18)
+    feed.take(Claimed([later], full=False), 0.0, 1_000)
+    assert feed.after[8] == 1_000 - MARGIN_US, "a job of a low level stands far beyond what comes next"
 
 
 def test_jobs_that_wait_long_in_the_buffer_are_given_back():

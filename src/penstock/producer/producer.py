@@ -12,16 +12,19 @@ from penstock.domain.events import Event
 from penstock.domain.job import JobData
 from penstock.errors import Conflict
 from penstock.producer.build import Builder
+from penstock.producer.gather import Gatherer
 from penstock.producer.handle import HandleOps, JobHandle
 from penstock.producer.transaction import JobTransaction, fence_of
 from penstock.sealing import Keyring
 from penstock.store.base import Store
 from penstock.store.programs.commit import Writes, commit
-from penstock.store.programs.enqueue import enqueue
-from penstock.store.programs.new import Enqueued
+from penstock.store.programs.enqueue import enqueue, enqueue_alike
+from penstock.store.programs.new import Alike, Enqueued
 from penstock.store.programs.read import parent_results
 
 _ANY = TypeAdapter(Any)
+_FEW = 100
+"""Calls of at most this many jobs are gathered; larger ones gain nothing by it."""
 
 
 class Producer:
@@ -31,6 +34,7 @@ class Producer:
         self.store = store
         self.ops = ops
         self.builder = Builder(store.clock, keyring, max_payload_bytes)
+        self._gatherer = Gatherer(store)
 
     @property
     def clock(self) -> Clock:
@@ -40,6 +44,15 @@ class Producer:
     async def enqueue_many(self, data: Sequence[JobData], options: dict[str, Any], on: Any = None) -> list[JobHandle]:
         """Write jobs in one go; answers their handles."""
         now = self.clock.now()
+        alike = self.builder.alike(data, options, now)
+        if alike is not None:
+            if on is not None:
+                await self.store.run_on(on, enqueue_alike([alike], now))
+            elif len(alike.ids) > _FEW:
+                await self.store.run(enqueue_alike([alike], now))
+            else:
+                await self._gatherer.write(alike)
+            return self._fresh_handles(alike)
         jobs = [self.builder.job(item, options, now) for item in data]
         program = enqueue(jobs, now, alone=True)
         answers = await (self.store.run(program) if on is None else self.store.run_on(on, program))
@@ -48,10 +61,19 @@ class Producer:
     def enqueue_many_sync(self, data: Sequence[JobData], options: dict[str, Any], on: Any = None) -> list[JobHandle]:
         """As `enqueue_many`, blocking."""
         now = self.clock.now()
+        alike = self.builder.alike(data, options, now)
+        if alike is not None:
+            few = enqueue_alike([alike], now)
+            self.store.run_sync(few) if on is None else self.store.run_on_sync(on, few)
+            return self._fresh_handles(alike)
         jobs = [self.builder.job(item, options, now) for item in data]
         program = enqueue(jobs, now, alone=True)
         answers = self.store.run_sync(program) if on is None else self.store.run_on_sync(on, program)
         return self._handles(data, answers)
+
+    def _fresh_handles(self, jobs: Alike) -> list[JobHandle]:
+        kind, ops = jobs.template.lane.kind, self.ops
+        return [JobHandle(id_, kind, ops, True) for id_ in jobs.ids]
 
     def _handles(self, data: Sequence[JobData], answers: Sequence[Enqueued]) -> list[JobHandle]:
         return [

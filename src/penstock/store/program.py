@@ -17,14 +17,16 @@ Row: TypeAlias = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Run the named statement with these parameters (int, float, str, bool, None, JsonText); answers its rows.
+    """Run the named statement with these parameters (int, float, str, bool, None, JsonText, Batch); answers its rows.
 
-    `only`: it is the one statement of its program, so that it needs no explicit transaction.
+    `only`: it is the one statement of its program, so that it needs no explicit transaction. `seeks`: it looks rows up,
+    so a planner has to be held to the indexes; an INSERT of its parameters does not.
     """
 
     statement: str
     params: Mapping[str, Any] = field(default_factory=dict)
     only: bool = False
+    seeks: bool = True
 
 
 class LaneKey(NamedTuple):
@@ -67,13 +69,23 @@ class Topic:
 
     @staticmethod
     def queue(name: str) -> str:
-        """Work may be ready in this queue."""
+        """Work may be ready anywhere in this queue's order."""
         return f"q:{name}"
+
+    @staticmethod
+    def tail(name: str) -> str:
+        """Work may be ready at the end of this queue's order: who has claimed so far need not look before that."""
+        return f"t:{name}"
 
     @staticmethod
     def cancel(job_id: str) -> str:
         """The run of this job is to stop."""
         return f"c:{job_id}"
+
+
+def anywhere(topic: str) -> str:
+    """The topic without its promise that the work is at the end of a queue's order."""
+    return topic if not topic.startswith("t:") else f"q:{topic[2:]}"
 
 
 Op: TypeAlias = Call | NeedLanes | Wake
@@ -107,6 +119,7 @@ def program(steps: Callable[P, Steps[R]]) -> Callable[P, Program[R]]:
     return bind
 
 
-def wake_queues(queues: Iterable[str]) -> Wake:
-    """A wake-up for these queues."""
-    return Wake(frozenset(Topic.queue(q) for q in queues))
+def wake_queues(queues: Iterable[str], tails: Iterable[str] = ()) -> Wake:
+    """A wake-up for work anywhere in `queues`, and at the end of `tails`."""
+    anywhere = frozenset(queues)
+    return Wake(frozenset(map(Topic.queue, anywhere)) | frozenset(Topic.tail(q) for q in tails if q not in anywhere))

@@ -2,12 +2,12 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from penstock.store.base import Store
 from penstock.store.program import Program
-from penstock.store.programs.claim import Claimed, ClaimRequest, claim
+from penstock.store.programs.claim import Claimed, ClaimRequest, admit, claim
 from penstock.worker.feed import Feed
 from penstock.worker.outage import Outage
 
@@ -40,6 +40,8 @@ class Claims:
         feed.counts.polls += 1
         try:
             claimed = await self.write(claim(request, self.store.clock.now()))
+            if claimed.unadmitted:
+                claimed = replace(claimed, jobs=await self.write(admit(request.claim_id, claimed.jobs)))
         except BaseException:
             feed.due = True
             raise

@@ -4,13 +4,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from penstock.domain.outcomes import ErrorRecord
 from penstock.domain.states import JobState, Way
 from penstock.errors import StoreUnavailable
 from penstock.store.base import Store
-from penstock.store.programs.settle import RunEnd, settle
+from penstock.store.programs.settle import RunEnd, complete, settle
 from penstock.worker.logs import get_logger
 from penstock.worker.outage import Outage
 from penstock.worker.pacing import Backoff
@@ -128,10 +127,23 @@ class Completer(Service):
         self._on_settled({end.lane.queue for end in batch}, min(due, default=None))
 
     async def _patiently(self, batch: Sequence[RunEnd]) -> dict[str, JobState]:
+        """End a batch: the plain ones in one trip, what that leaves in full. What is written stays so when the store
+
+        goes away in between.
+        """
         backoff = Backoff()
+        states: dict[str, JobState] = {}
+        left = batch
         while True:
             try:
-                states = await self._store.run(settle(batch, self._store.clock.now(), self._worker))
+                plain = {end.job_id: end for end in left if end.is_plain}
+                if plain:
+                    done = await self._store.run(complete(list(plain.values()), self._store.clock.now()))
+                    states.update(dict.fromkeys(done, JobState.COMPLETED))
+                    left = [end for end in left if end.job_id not in done or plain.get(end.job_id) is not end]
+                if left:
+                    # A late run of a job that has just been completed is refused, which does not unmake its completion.
+                    states = await self._store.run(settle(left, self._store.clock.now(), self._worker)) | states
             except StoreUnavailable as error:
                 self._outage.began(error)
                 await asyncio.sleep(backoff.next())
@@ -144,8 +156,8 @@ class Completer(Service):
         log_unwritable(end, error, self._worker)
         text = f"the outcome of its run could not be written: {type(error).__name__}: {error}"
         record = ErrorRecord(type(error).__name__, text)
-        failed = replace(
-            end.settlement, way=Way.FAIL, state=JobState.FAILED, reason=text, error=record, result=None, due_at=None,
+        failed = end.settlement._replace(
+            way=Way.FAIL, state=JobState.FAILED, reason=text, error=record, result=None, due_at=None,
             solo=False, unfinished=True,
         )  # fmt: skip
         replacement = RunEnd(end.job_id, end.claim_id, end.lane, failed, end.started_at)

@@ -9,13 +9,14 @@ from typing import Any, TypeAlias
 
 from penstock.clock import Clock
 from penstock.context import Job
+from penstock.domain.claimed import ClaimedJob
 from penstock.domain.outcomes import Failed, Outcome
 from penstock.registry import Registry
 from penstock.worker import endings
 from penstock.worker.deadlines import DeadlineWatch
 from penstock.worker.loading import DataLoader, Unloadable
 from penstock.worker.logs import get_logger
-from penstock.worker.run import ClaimedRun, Run, Stop
+from penstock.worker.run import Run, Stop
 from penstock.worker.service import OnFailure, Service
 from penstock.worker.threads import HandlerThreads
 
@@ -85,7 +86,7 @@ class Executor(Service):
         """How many handlers run, stubborn ones included."""
         return len(self.held) + len(self.stubborn)
 
-    def execute(self, claimed: ClaimedRun, *, solo: bool = False) -> None:
+    def execute(self, claimed: ClaimedJob, *, solo: bool = False) -> None:
         """Begin to run a job. Its end is told later, never from within this call."""
         before = self.held.get(claimed.id)
         if before is not None:  # this worker holds a newer claim of it: the older run's results will be refused
@@ -214,6 +215,6 @@ class Executor(Service):
         return round(self._loop.time() - run.began, 6)
 
 
-def _fields(run: Run) -> dict[str, object]:
+def _fields(run: Run) -> dict[str, Any]:
     claimed = run.claimed
     return {"job_id": claimed.id, "kind": claimed.kind, "attempt": claimed.attempts_before + 1}

@@ -3,8 +3,9 @@
 from collections import deque
 from collections.abc import Sequence
 
+from penstock.domain.claimed import ClaimedJob
 from penstock.domain.queue import Queue
-from penstock.store.programs.claim import Claimed, ClaimedJob
+from penstock.store.programs.claim import Claimed
 from penstock.worker.pacing import jittered
 from penstock.worker.stats import Counts
 
@@ -14,6 +15,8 @@ STALE_S = 1.0
 """Prefetched jobs that have not moved for this long are given back: another worker may be free."""
 HINT_S = 1.0
 """How long a claim position may be relied on (DESIGN, Order)."""
+MARGIN_US = 2_000_000
+"""How far behind the last claimed job a claim looks all the same: what was enqueued before it may commit after it."""
 _LEARN = 0.1
 
 
@@ -21,7 +24,8 @@ class Feed:
     """State of one queue. Times are the loop's seconds.
 
     due: whether there may be something to claim; look_at: when to look even if nothing woke us; solo_at: when to ask
-    for jobs that must be claimed alone; after: lane -> position already claimed, a hint.
+    for jobs that must be claimed alone; after: lane -> position up to which all is claimed, a hint
+    until `hints_until`.
     """
 
     def __init__(self, name: str, settings: Queue, counts: Counts, poll_s: float, now: float) -> None:
@@ -34,23 +38,26 @@ class Feed:
         self.solo_at = now + jittered(poll_s)
         self.moved_at = now
         self.after: dict[int, int] = {}
-        self._hints_until = now
+        self.hints_until = now
         self._poll_s = poll_s
         self._mean_s: float | None = None
 
-    def wake(self) -> None:
-        """There may be work, also below the position claimed so far."""
+    def wake(self, *, tail: bool = False) -> None:
+        """There may be work: at the end of the queue's order, or also below the position claimed so far."""
         self.due = True
-        self.after.clear()
+        if not tail:
+            self.after.clear()
 
     def tick(self, now: float) -> None:
         """Let what is due by time happen."""
         if now >= self.look_at:
             self.due = True
             self.look_at = now + jittered(self._poll_s)
-        if now >= self._hints_until:
-            self.after.clear()
-            self._hints_until = now + HINT_S
+        if now >= self.hints_until:
+            self.hints_until = now + HINT_S
+            if self.after:  # what committed late, beyond the margin, is found now
+                self.after.clear()
+                self.due = True
 
     def learn(self, seconds: float) -> None:
         """A job has taken so long."""
@@ -77,10 +84,9 @@ class Feed:
         self.buffer.extend(claimed.jobs)
         if claimed.full:
             self.due = True
-            for job in claimed.jobs:
-                self.after[job.lane_id] = job.position
-        else:
-            self.after.clear()
+        for job in claimed.jobs:
+            reached = min(job.position, now_us) - MARGIN_US
+            self.after[job.lane_id] = max(reached, self.after.get(job.lane_id, reached))
         if claimed.next_at is not None:
             self.look_at = min(self.look_at, now + max(0.0, (claimed.next_at - now_us) / 1_000_000))
 

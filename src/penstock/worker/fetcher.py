@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from penstock.domain.claimed import ClaimedJob
 from penstock.errors import StoreUnavailable
 from penstock.store.base import Store, Topics
 from penstock.store.program import Topic
-from penstock.store.programs.claim import Claimed, ClaimedJob, fall_due, solo_waiting
+from penstock.store.programs.claim import Claimed, fall_due, solo_waiting
 from penstock.store.programs.workers import cancels_of_worker
 from penstock.worker.claims import Claims
 from penstock.worker.executor import Executor
@@ -56,7 +57,8 @@ class Fetcher(Service):
         super().__init__("fetcher", on_failure)
         self._store = store
         self.feeds = {feed.name: feed for feed in feeds}
-        self._topics = {Topic.queue(feed.name): feed for feed in feeds}
+        self._topics = {Topic.queue(feed.name): (feed, False) for feed in feeds}
+        self._topics |= {Topic.tail(feed.name): (feed, True) for feed in feeds}
         self._rotation = Rotation({feed.name: feed.settings.weight for feed in feeds})
         self._executor = executor
         self._backs = backs
@@ -133,7 +135,7 @@ class Fetcher(Service):
         feed.learn(seconds)
         self._feed(feed)
         self._solo.freed()
-        if feed.due and self._wanted(feed):
+        if feed.due and not self._wake.is_set() and self._wanted(feed):
             self._wake.set()
 
     def cancel(self, job_id: str, reason: str) -> None:
@@ -154,9 +156,10 @@ class Fetcher(Service):
             self.look()
             return
         for topic in topics:
-            feed = self._topics.get(topic)
-            if feed is not None:
-                feed.wake()
+            found = self._topics.get(topic)
+            if found is not None:
+                feed, tail = found
+                feed.wake(tail=tail)
                 self._wake.set()
             elif topic.startswith("c:"):
                 self.cancel(topic[2:], "its cancel was requested")
@@ -271,6 +274,8 @@ class Fetcher(Service):
         moments = [self._due_at]
         for feed in self.feeds.values():
             moments += [feed.look_at, feed.solo_at]
+            if feed.after:
+                moments.append(feed.hints_until)
             if feed.buffer:
                 moments.append(feed.moved_at + STALE_S)
         wait = max(_SOONEST_S, min(moments) - now)

@@ -121,7 +121,7 @@ class Heartbeat(Service):
             return False
         self._outage.over()
         for run in started:
-            run.marked = True
+            run.marked = run.claimed.id in found.marked
         if found.registered:
             self._renewed_at = asked
         self._loop.call_soon_threadsafe(self._found, found)

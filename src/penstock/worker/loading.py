@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from penstock import codec
 from penstock.context import Job, RunPort
+from penstock.domain.claimed import ClaimedJob
 from penstock.domain.job import JobData
 from penstock.domain.outcomes import ErrorRecord, Failed
 from penstock.domain.secret import SEALED
@@ -16,7 +17,7 @@ from penstock.registry import HandlerEntry
 from penstock.sealing import Keyring, open_all
 from penstock.worker import endings
 from penstock.worker.redaction import Redactor
-from penstock.worker.run import ClaimedRun, Run
+from penstock.worker.run import Run
 
 _SHOWN_ERRORS = 5
 
@@ -37,7 +38,7 @@ class DataLoader:
         self._redactor = redactor
         self._port = port
 
-    def options(self, claimed: ClaimedRun) -> Mapping[str, Any]:
+    def options(self, claimed: ClaimedJob) -> Mapping[str, Any]:
         """What was stored with the job."""
         return codec.loads(claimed.options) if claimed.options else {}
 
@@ -60,7 +61,7 @@ class DataLoader:
             claimed.flow_id, self._port, losses=claimed.losses_before, started=run.started_at,
         )  # fmt: skip
 
-    def cleaned(self, claimed: ClaimedRun, outcome: Failed) -> Failed:
+    def cleaned(self, claimed: ClaimedJob, outcome: Failed) -> Failed:
         """The failure without the secrets that were opened for this run."""
         if not self._redactor.known:
             return outcome
@@ -70,18 +71,20 @@ class DataLoader:
         )
         return replace(outcome, error=ErrorRecord(outcome.error.error_class, message, traceback))
 
-    def forget(self, claimed: ClaimedRun) -> None:
+    def forget(self, claimed: ClaimedJob) -> None:
         """The run has ended: its secrets need no longer be known."""
         self._redactor.forget(claimed.id, claimed.claim_id)
 
-    def _data(self, claimed: ClaimedRun, entry: HandlerEntry) -> JobData:
+    def _data(self, claimed: ClaimedJob, entry: HandlerEntry) -> JobData:
         text: str | bytes = claimed.data
         try:
             if SEALED in claimed.data:
                 opened, secrets = open_all(codec.loads(text), self._keyring, claimed.id)
                 self._redactor.remember(claimed.id, claimed.claim_id, secrets)
                 text = codec.dumps(opened)
-            return entry.data_type.model_validate_json(text)
+            # What `model_validate_json` does, without its look at the options that are not given.
+            data: JobData = entry.data_type.__pydantic_validator__.validate_json(text)
+            return data
         except ValidationError as error:
             failure = _permanent("InvalidData", f"its data no longer fits {entry.data_type.__name__}: {_fields(error)}")
         except SealingError as error:

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from penstock.domain.claimed import ClaimedJob
 from penstock.domain.outcomes import Cancelled, Outcome, Released
 from penstock.errors import SchemaError
 from penstock.registry import Registry
-from penstock.store.programs.claim import ClaimedJob
 from penstock.store.programs.workers import HeldRun, give_back
 from penstock.worker.claims import Claims
 from penstock.worker.completer import Completer
@@ -135,8 +135,6 @@ class Parts:
             self._counts[claimed.queue].completed += 1
             self.fetcher.on_settled((claimed.queue,))
             return
-        if not isinstance(claimed, ClaimedJob):
-            raise TypeError(f"the executor was given {type(claimed).__name__}, not a claimed job")
         own_delays = run.entry.spec.retries if run.entry is not None else {}
         end = settle_run(
             claimed, outcome, self._store.clock.now(), options=run.options, own_delays=own_delays,

@@ -3,30 +3,11 @@
 import asyncio
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from penstock.context import Job
+from penstock.domain.claimed import ClaimedJob
 from penstock.registry import HandlerEntry
-
-
-class ClaimedRun(Protocol):
-    """A job as it was claimed. Times µs; `data` and `options` are JSON text. (The store's `ClaimedJob` is one.)"""
-
-    id: str
-    claim_id: int
-    queue: str
-    kind: str
-    tenant: str | None
-    position: int
-    level: int
-    attempts_before: int
-    losses_before: int
-    max_attempts: int
-    created_at: int
-    deadline_at: int | None
-    flow_id: str | None
-    data: str
-    options: str | None
 
 
 class Stop(Enum):
@@ -52,7 +33,7 @@ class Run:
     )  # fmt: skip
 
     def __init__(
-        self, claimed: ClaimedRun, entry: HandlerEntry | None, began: float, started_at: int, *, solo: bool
+        self, claimed: ClaimedJob, entry: HandlerEntry | None, began: float, started_at: int, *, solo: bool
     ) -> None:
         self.claimed = claimed
         self.entry = entry

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from penstock.domain.states import JobState, Way
 from penstock.store.programs.settle import RunEnd
@@ -41,7 +42,12 @@ def log_settled(batch: Sequence[RunEnd], states: Mapping[str, JobState], worker:
         state = states.get(end.job_id)
         if state is JobState.COMPLETED and not debugging:
             continue
-        fields = {"job_id": end.job_id, "kind": end.lane.kind, "attempt": end.settlement.attempt, "worker": worker}
+        fields: dict[str, Any] = {
+            "job_id": end.job_id,
+            "kind": end.lane.kind,
+            "attempt": end.settlement.attempt,
+            "worker": worker,
+        }
         reason = (end.settlement.reason or "")[:_REASON_CHARACTERS]
         error = end.settlement.error
         if state is None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from penstock import codec
-from penstock.domain.outcomes import Outcome, RunFacts, Settlement, decide
+from penstock.domain.claimed import ClaimedJob
+from penstock.domain.outcomes import Completed, Outcome, RunFacts, Settlement, completed, decide
 from penstock.domain.retry import DEFAULT_RETRY, OwnDelay, load_policy
 from penstock.domain.secret import SEALED
 from penstock.store.program import LaneKey
-from penstock.store.programs.claim import ClaimedJob
 from penstock.store.programs.settle import RunEnd
 from penstock.worker.logs import get_logger
 
@@ -33,6 +33,10 @@ def settle_run(
     solo: bool = False,
 ) -> RunEnd:
     """What becomes of a claimed job whose run came to `outcome` at `now` (µs). `solo`: it was claimed alone."""
+    if isinstance(outcome, Completed):
+        settlement = completed(claimed.attempts_before, claimed.losses_before, outcome.result)
+        lane = LaneKey(claimed.queue, claimed.kind, claimed.tenant, None, solo)
+        return RunEnd(claimed.id, claimed.claim_id, lane, settlement, started_at, claimed.tied)
     stored = options.get("retry")
     facts = RunFacts(
         claimed.level, claimed.attempts_before, claimed.losses_before, claimed.max_attempts,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Protocol
 
-from penstock.store.programs.claim import Claimed, ClaimedJob
+from penstock.domain.claimed import ClaimedJob
+from penstock.store.programs.claim import Claimed
 from penstock.worker.feed import Feed
 from penstock.worker.pacing import jittered
 
@@ -48,7 +49,11 @@ class Claimer(Protocol):
 
 
 class SoloTurn:
-    """Now and then asks whether such a job waits; if so, lets the process run empty and runs that one job."""
+    """Now and then asks whether such a job waits; if so, lets the process run empty and runs what waits, one by one.
+
+    A turn takes no further job after a second: many short ones (a killed worker's innocent prefetch) go quickly, and
+    long ones leave the rest of the work its share.
+    """
 
     def __init__(self, claimer: Claimer) -> None:
         self._claimer = claimer
@@ -69,7 +74,7 @@ class SoloTurn:
                     return
 
     async def _take(self, feed: Feed) -> None:
-        """Run empty, claim one, run it alone. Given up when another worker has taken it meanwhile."""
+        """Run empty, claim one, run it alone; and the next. Given up when others have taken them meanwhile."""
         self._claimer.drop_buffers("the worker runs empty for a job that is to run alone")
         ask_at = time.monotonic() + SOLO_S
         while not await self._is_empty_soon():
@@ -79,11 +84,15 @@ class SoloTurn:
                 ask_at = time.monotonic() + SOLO_S
                 if not await self._claimer.has_solo(feed):
                     return
-        claimed = await self._claimer.claim(feed, 1, solo=True)
-        for job in claimed.jobs:
-            self._claimer.start_job(feed, job, solo=True)
-        while not self._claimer.closing and not await self._is_empty_soon():
-            pass
+        until = time.monotonic() + SOLO_S
+        while time.monotonic() < until:
+            claimed = await self._claimer.claim(feed, 1, solo=True)
+            if not claimed.jobs:
+                return
+            self._claimer.start_job(feed, claimed.jobs[0], solo=True)
+            while not await self._is_empty_soon():
+                if self._claimer.closing:
+                    return
 
     async def _is_empty_soon(self) -> bool:
         """Whether the process runs nothing, now or after the next change or second."""

@@ -17,13 +17,14 @@ STATEMENTS = {
     "shapes": "SELECT :id::uuid, :data::json, :data::jsonb, ARRAY[:id::uuid], :n, :yes, :nothing::text, 'ready'::text",
     "say": "SELECT say(:text)",
     "backend": "SELECT pg_backend_pid()",
+    "prepared": "SELECT count(*) FROM pg_prepared_statements",
 }
 
 
 @program
-def put(id_: int, text: str = "", *, wake: str | None = None) -> Steps[int]:
+def put(id_: int, text: str = "", *, wake: str | None = None, seeks: bool = True) -> Steps[int]:
     """Write a note as the only statement."""
-    rows = yield Call("put", {"id": id_, "text": text}, only=True)
+    rows = yield Call("put", {"id": id_, "text": text}, only=True, seeks=seeks)
     if wake:
         yield Wake(frozenset({wake}))
     written: int = rows[0][0]
@@ -46,6 +47,14 @@ def put_all(*ids: int, wake: str | None = None, then: Exception | None = None) -
 def notes() -> Steps[list[int]]:
     """The ids of all notes."""
     return [row[0] for row in (yield Call("all", only=True))]
+
+
+@program
+def prepared() -> Steps[int]:
+    """How many statements are prepared on the connection that runs this."""
+    rows = yield Call("prepared", only=True)
+    count: int = rows[0][0]
+    return count
 
 
 @program

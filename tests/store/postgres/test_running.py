@@ -9,7 +9,7 @@ import pytest
 from penstock.errors import ConfigurationError, StoreUnavailable
 from penstock.store.postgres import PostgresStore
 from penstock.store.program import Call, Steps, Wake, program
-from tests.store.postgres.programs import MakeStore, lanes, notes, put, put_all, settings, shapes
+from tests.store.postgres.programs import MakeStore, lanes, notes, prepared, put, put_all, settings, shapes
 
 
 class Refused(Exception):
@@ -44,17 +44,13 @@ async def test_ids_and_json_come_as_text_and_numbers_as_numbers(database: str, p
 
 
 async def test_statements_are_prepared_unless_the_url_says_otherwise(database: str) -> None:
-    for prepared, count in (("on", 1), ("off", 0)):
-        store = PostgresStore(f"{database}?penstock_prepared={prepared}", auto_migrate=True, pool_size=1)
+    for setting, count in (("on", 3), ("off", 0)):  # planner settings, the statement, and the one that counts
+        store = PostgresStore(f"{database}?penstock_prepared={setting}", auto_migrate=True, pool_size=1)
         await store.open()
-        async with store._require().pool._pool.connection() as connection:
-            await store.close()  # what is checked out is not closed under our hands
-            assert connection.prepare_threshold == (0 if prepared == "on" else None)
-            await connection.execute("SELECT 1")
-            found = await (
-                await connection.execute("SELECT count(*) FROM pg_prepared_statements", prepare=False)
-            ).fetchone()
-            assert found == (count,)
+        for _ in range(2):
+            await store.run(settings("search_path", only=True))
+        assert await store.run(prepared()) == count
+        await store.close()
 
 
 async def test_only_a_hasty_commit_need_not_reach_the_disk(make_store: MakeStore) -> None:

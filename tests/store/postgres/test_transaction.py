@@ -23,7 +23,9 @@ def trips(program: Program[int], frame: Frame, answers: Sequence[object]) -> lis
 
 
 def test_a_single_statement_is_one_trip() -> None:
-    assert trips(put(1), DURABLE, [[(1,)]]) == [["INSERT INTO"]]
+    assert trips(put(1), DURABLE, [[(1,)]]) == [["SELECT set_config('enable_seqscan',", "INSERT INTO"]]
+    assert trips(put(1, seeks=False), DURABLE, [[(1,)]]) == [["INSERT INTO"]]
+    assert trips(put(1, seeks=False), HASTY, [[(1,)]]) == [["SELECT set_config('synchronous_commit',", "INSERT INTO"]]
     assert trips(put(1), SNAPSHOT, [[(1,)]]) == [["SELECT set_config('enable_seqscan',", "INSERT INTO"]]
     assert trips(put(1), HASTY, [[(1,)]]) == [["SELECT set_config('synchronous_commit',", "INSERT INTO"]]
 

@@ -146,8 +146,8 @@ def test_the_first_goes_at_once_and_the_next_are_gathered() -> None:
     assert pace.plan(frozenset({"a"}), now=100.0) == 0
     assert pace.plan(frozenset({"b"}), now=100.0) is None
     assert pace.take(now=100.0) == {"a", "b"}
-    assert pace.plan(frozenset({"c"}), now=100.01) == pytest.approx(WINDOW_SECONDS - 0.01)
-    assert pace.plan(frozenset({"d"}), now=100.02) is None
+    assert pace.plan(frozenset({"c"}), now=100.001) == pytest.approx(WINDOW_SECONDS - 0.001)
+    assert pace.plan(frozenset({"d"}), now=100.002) is None
     assert pace.take(now=100.05) == {"c", "d"}
     assert pace.plan(frozenset({"e"}), now=101.0) == 0
 

@@ -9,7 +9,7 @@ from psycopg.abc import AdaptContext
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import TextLoader
 
-from penstock.codec import JsonText
+from penstock.codec import Column, JsonText
 
 
 class _JsonTextDumper(adapt.Dumper):
@@ -19,12 +19,20 @@ class _JsonTextDumper(adapt.Dumper):
         return obj
 
 
+class _ColumnDumper(adapt.Dumper):
+    """Sends a JSON array of numbers, nulls and ids as the array literal that it is but for its brackets."""
+
+    def dump(self, obj: Column) -> bytes:
+        return b"{" + obj[1:-1] + b"}"
+
+
 def register(context: AdaptContext) -> None:
     """Set up a cursor, a connection, or a map to make connections from."""
     adapters = context.adapters
     for type_name in ("uuid", "json", "jsonb"):
         adapters.register_loader(type_name, TextLoader)
     adapters.register_dumper(JsonText, _JsonTextDumper)
+    adapters.register_dumper(Column, _ColumnDumper)
     # One width for all: the type is part of a prepared statement's key, and psycopg picks it by the size of the number.
     adapters.register_dumper(int, Int8Dumper)
 

@@ -1,11 +1,14 @@
-"""How often we NOTIFY: at once after a quiet time, then gathered. It takes a lock on the whole server at commit."""
+"""How often we NOTIFY: at once after a quiet time, then gathered. It takes a lock on the whole server at commit, for a
+
+moment only, because these commits do not wait for the disk (a wake-up is a hint).
+"""
 
 import threading
 
 from penstock.store.base import Topics
 
-WINDOW_SECONDS = 0.05
-"""At most twenty a second per process."""
+WINDOW_SECONDS = 0.005
+"""At most two hundred a second per process (decision 0009)."""
 
 
 class Pace:

@@ -9,8 +9,8 @@ from penstock.errors import ConfigurationError
 from penstock.store import statements
 from penstock.store.program import Call
 
-# Comments are dropped; text in quotes and `::type` are left as they are.
-_TOKEN = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\"[^\"]*\"|::|:(?P<name>[A-Za-z_]\w*)")
+# `:name`, or `:batch.name` for one column. Comments are dropped; text in quotes and `::type` are left as they are.
+_TOKEN = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\"[^\"]*\"|::|:(?P<name>[A-Za-z_]\w*(?:\.[a-z_]+)?)")
 
 
 class Query(NamedTuple):
@@ -31,9 +31,14 @@ class Statement(NamedTuple):
     def bind(self, params: Mapping[str, Any]) -> Query:
         """With these values. Raises ConfigurationError when one that the SQL uses is missing."""
         try:
-            return Query(self.sql, tuple([params[name] for name in self.parameters]))
+            return Query(self.sql, tuple([_value(params, name) for name in self.parameters]))
         except KeyError as error:
             raise ConfigurationError(f"statement {self.name!r} was not given its parameter {error}") from error
+
+
+def _value(params: Mapping[str, Any], name: str) -> Any:
+    batch, dot, column = name.partition(".")
+    return params[batch].column(column) if dot else params[name]
 
 
 class Statements(dict[str, Statement]):

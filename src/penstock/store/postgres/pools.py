@@ -6,25 +6,21 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection, Connection
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from psycopg_pool import ConnectionPool
 
 from penstock.errors import ConfigurationError
 from penstock.store.postgres.adapters import OURS
 from penstock.store.postgres.address import Address
+from penstock.store.postgres.shelf import CHECKOUT_SECONDS, Shelf
 from penstock.store.postgres.wire import AsyncWire, BlockingWire, Wire
-
-CHECKOUT_SECONDS = 5.0
-"""How long a program waits for a connection before the store counts as unavailable."""
 
 _BLOCKING_SIZE = 2
 # More than there are statements, times the few combinations of parameter types each is called with.
 _PREPARED_MAX = 400
-
-AnyConnection: TypeAlias = AsyncConnection[Any] | Connection[Any]
 
 
 class Pool(Protocol):
@@ -42,29 +38,19 @@ class Pool(Protocol):
         ...
 
 
-class Trust:
-    """Which pooled connections are believed to be alive: all, until one is lost; then each has to prove itself once.
-
-    So the hot path has no round trip for checking, and a restarted server costs only what was running.
-    """
+class _Trust:
+    """Which blocking connections are believed to be alive, by the rule of the `Shelf`."""
 
     def __init__(self) -> None:
         self._losses = 0
-        self._proven: WeakKeyDictionary[AnyConnection, int] = WeakKeyDictionary()
+        self._proven: WeakKeyDictionary[Connection[Any], int] = WeakKeyDictionary()
 
     def lost(self) -> None:
         """A connection broke."""
         self._losses += 1
 
-    async def check(self, connection: AsyncConnection[Any]) -> None:
+    def check(self, connection: Connection[Any]) -> None:
         """For the pool, before it hands out a connection. Raises when it is dead."""
-        if self._proven.get(connection, 0) != self._losses:
-            losses = self._losses
-            await AsyncConnectionPool.check_connection(connection)
-            self._proven[connection] = losses
-
-    def check_blocking(self, connection: Connection[Any]) -> None:
-        """As `check`."""
         if self._proven.get(connection, 0) != self._losses:
             losses = self._losses
             ConnectionPool.check_connection(connection)
@@ -90,40 +76,39 @@ async def connected_blocking(address: Address) -> AsyncIterator[Wire]:
         yield BlockingWire(connection)
 
 
+class _Use:
+    """One use of a connection from the shelf."""
+
+    __slots__ = ("_kept", "_shelf")
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    async def __aenter__(self) -> Wire:
+        self._kept = await self._shelf.take()
+        return self._kept.wire
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._shelf.give(self._kept)
+
+
 class AsyncPool:
-    """Connections for the loop that opened it: one is kept, up to `size` are opened as needed."""
+    """Connections for the running loop: up to `size` are opened as needed."""
 
     def __init__(self, address: Address, size: int) -> None:
-        self._trust = Trust()
-        self._pool = AsyncConnectionPool(
-            address.conninfo,
-            kwargs=connect_options(address),
-            min_size=1,
-            max_size=size,
-            open=False,
-            configure=_configure,
-            check=self._trust.check,
-            timeout=CHECKOUT_SECONDS,
-            name="penstock",
-        )
+        options = connect_options(address)
+        self._shelf = Shelf(lambda: AsyncConnection.connect(address.conninfo, **options), size)
 
     async def open(self) -> None:
-        """Begin to connect."""
-        await self._pool.open()
+        """Nothing to wait for: the first use connects."""
 
     async def close(self) -> None:
-        """Close every connection; running programs end first."""
-        await self._pool.close()
+        """Close every connection; running programs end first, within CHECKOUT_SECONDS or on what they hold."""
+        await self._shelf.close()
 
-    @asynccontextmanager
-    async def wire(self) -> AsyncIterator[Wire]:
+    def wire(self) -> AbstractAsyncContextManager[Wire]:
         """A connection."""
-        async with self._pool.connection() as connection:
-            try:
-                yield AsyncWire(connection)
-            finally:
-                if connection.closed:
-                    self._trust.lost()
+        return _Use(self._shelf)
 
     async def pause(self, seconds: float) -> None:
         """Wait, letting others run."""
@@ -137,7 +122,7 @@ class BlockingPool:
         self._address = address
         self._lock = threading.Lock()
         self._pool: ConnectionPool[Connection[Any]] | None = None
-        self._trust = Trust()
+        self._trust = _Trust()
         self._pid = 0
 
     def close(self) -> None:
@@ -172,7 +157,7 @@ class BlockingPool:
                     max_size=_BLOCKING_SIZE,
                     open=True,
                     configure=_configure_blocking,
-                    check=self._trust.check_blocking,
+                    check=self._trust.check,
                     timeout=CHECKOUT_SECONDS,
                     num_workers=1,
                     name="penstock-blocking",
@@ -180,10 +165,6 @@ class BlockingPool:
             elif self._pid != os.getpid():
                 raise ConfigurationError("the store was used before this process was forked; create a new one after")
             return self._pool
-
-
-async def _configure(connection: AsyncConnection[Any]) -> None:
-    connection.prepared_max = _PREPARED_MAX
 
 
 def _configure_blocking(connection: Connection[Any]) -> None:

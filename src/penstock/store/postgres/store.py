@@ -22,7 +22,7 @@ from penstock.store.postgres.notify import notify_query
 from penstock.store.postgres.parameters import Query, own_statements
 from penstock.store.postgres.pools import AsyncPool, BlockingPool, Pool, connected, connected_blocking
 from penstock.store.postgres.runner import Runner
-from penstock.store.postgres.transaction import DURABLE, HASTY, SNAPSHOT, Frame
+from penstock.store.postgres.transaction import DURABLE, HASTE, HASTY, SNAPSHOT, Frame
 from penstock.store.postgres.wakeups import Wakeups
 from penstock.store.postgres.wire import Wire
 from penstock.store.program import Program
@@ -244,4 +244,4 @@ class PostgresStore(Store):
             self._opened.wakeups.deliver(topics)
 
     async def _notify(self, runner: Runner, topics: Topics) -> None:
-        await runner.send((notify_query(topics, self._mark),))
+        await runner.send((HASTE, notify_query(topics, self._mark)))

@@ -7,7 +7,7 @@ from penstock.store.lanes import LaneCache
 from penstock.store.postgres.notify import notify_query
 from penstock.store.postgres.parameters import Query, Statements
 from penstock.store.postgres.wire import Trip
-from penstock.store.program import Call, Lane, LaneKey, NeedLanes, Program, Wake
+from penstock.store.program import Call, Lane, LaneKey, NeedLanes, Program, Wake, anywhere
 
 R = TypeVar("R")
 
@@ -19,12 +19,13 @@ class Frame(NamedTuple):
     """What stands around a program's statements.
 
     begin: sent with the first; end: sent after the last; alone: sent before a statement that is the only one, instead
-    of both. tells: wake-ups go with the last trip.
+    of both; bare: the same, before one that seeks nothing. tells: wake-ups go with the last trip.
     """
 
     begin: Trip
     end: Trip
     alone: Trip = ()
+    bare: Trip = ()
     tells: bool = False
 
 
@@ -44,14 +45,17 @@ _PLANNING = (
 )
 _SETTINGS = Query(b"SELECT set_config('idle_in_transaction_session_timeout', $1, true), " + _PLANNING, (_SILENCE_MS,))
 _PLANS = Query(b"SELECT " + _PLANNING)
-_HASTE = Query(b"SELECT set_config('synchronous_commit', 'off', true)")
+HASTE = Query(b"SELECT set_config('synchronous_commit', 'off', true)")
+"""Ahead of a statement whose commit need not be waited for."""
+
+_HASTY_PLANS = Query(b"SELECT set_config('synchronous_commit', 'off', true), " + _PLANNING)
 _BEGIN = _fixed(b"BEGIN ISOLATION LEVEL READ COMMITTED")
 _COMMIT = _fixed(b"COMMIT")
 
-DURABLE = Frame(begin=(_BEGIN, _SETTINGS), end=(_COMMIT,))
+DURABLE = Frame(begin=(_BEGIN, _SETTINGS), end=(_COMMIT,), alone=(_PLANS,))
 """A transaction whose commit is on disk when it returns."""
 
-HASTY = Frame(begin=(_BEGIN, _SETTINGS, _HASTE), end=(_COMMIT,), alone=(_HASTE,))
+HASTY = Frame(begin=(_BEGIN, _SETTINGS, HASTE), end=(_COMMIT,), alone=(_HASTY_PLANS,), bare=(HASTE,))
 """A transaction whose commit reaches the disk a little later."""
 
 SNAPSHOT = Frame(
@@ -118,7 +122,7 @@ class Run(Generic[R]):
             return (query,)
         if call.only:
             self._alone = True
-            return (*self._frame.alone, query)
+            return (*(self._frame.alone if call.seeks else self._frame.bare), query)
         self.begun = True
         return (*self._frame.begin, query)
 
@@ -126,5 +130,6 @@ class Run(Generic[R]):
         self._ended = True
         trip = self._frame.end if self.begun else ()
         if self._frame.tells and self.topics:
-            trip = (*trip, notify_query(self.topics))
+            # Nobody knows when the caller commits: by then others may have claimed far beyond these jobs.
+            trip = (*trip, notify_query(frozenset(map(anywhere, self.topics))))
         return trip or None

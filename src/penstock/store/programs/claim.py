@@ -4,11 +4,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from operator import attrgetter
 
 from penstock import codec
+from penstock.domain.claimed import ClaimedJob
 from penstock.domain.order import STRICT_STEP
 from penstock.domain.rates import Rate, allowance, record
-from penstock.store.program import Call, Row, Steps, program, wake_queues
+from penstock.store.program import Call, Steps, program, wake_queues
+
+_POSITION = attrgetter("position")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,55 +35,48 @@ class ClaimRequest:
     after: Mapping[int, int] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class ClaimedJob:
-    """A job as a worker gets it. Times µs; `data` and `options` are JSON text (options may be None)."""
-
-    id: str
-    claim_id: int
-    queue: str
-    lane_id: int
-    kind: str
-    tenant: str | None
-    position: int
-    level: int
-    attempts_before: int
-    losses_before: int
-    max_attempts: int
-    created_at: int
-    deadline_at: int | None
-    flow_id: str | None
-    concurrency_key: str | None
-    data: str
-    options: str | None
-
-
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The jobs taken, in order; `full`: there may be more; `next_at`: when a rate lets the next one start (µs)."""
+    """The jobs taken, in order; `full`: there may be more; `next_at`: when a rate lets the next one start (µs).
+
+    `unadmitted`: some have a concurrency key and may not start before `admit` has looked at it.
+    """
 
     jobs: list[ClaimedJob]
     full: bool
     next_at: int | None = None
+    unadmitted: bool = False
 
 
 @program
 def claim(request: ClaimRequest, now: int) -> Steps[Claimed]:
-    """Take up to `limit` ready jobs. Run it with durable=False: a claim lost in a crash only means another run."""
+    """Take up to `limit` ready jobs. Run it with durable=False: a claim lost in a crash only means another run.
+
+    One statement and one trip, but for a gated queue.
+    """
     limit, next_at, spend = request.limit, None, None
     if request.gated:
         limit, next_at, spend = yield from _gate(request, now)
         if limit <= 0:
             return Claimed([], full=False, next_at=next_at)
-    rows = yield Call("claim", _params(request, limit, now))
+    rows = yield Call("claim", _params(request, limit, now), only=not request.gated)
     full = len(rows) >= limit
-    rows = _in_order(rows)
-    if any(row[12] is not None for row in rows):
-        rows = yield from _park_over_limit(request.claim_id, rows)
-    if spend is not None and rows:
-        rate, starts = spend
-        yield Call("spend_rate", {"queue": request.queue, "starts": codec.dumps(record(rate, starts, now, len(rows)))})
-    return Claimed([_job(row, request) for row in rows], full, next_at)
+    jobs = _in_order([ClaimedJob._make(row) for row in rows])
+    unadmitted = any(job.concurrency_key is not None for job in jobs)
+    if request.gated:
+        if unadmitted:
+            jobs, unadmitted = (yield from _admit(request.claim_id, jobs)), False
+        if spend is not None and jobs:
+            rate, starts = spend
+            noted = codec.dumps(record(rate, starts, now, len(jobs)))
+            yield Call("spend_rate", {"queue": request.queue, "starts": noted})
+    return Claimed(jobs, full, next_at, unadmitted)
+
+
+@program
+def admit(claim_id: int, jobs: Sequence[ClaimedJob]) -> Steps[list[ClaimedJob]]:
+    """Of the jobs of an unadmitted claim, those that may start; the rest is parked until its key has room."""
+    return (yield from _admit(claim_id, jobs))
 
 
 def _params(request: ClaimRequest, limit: int, now: int) -> dict[str, object]:
@@ -97,16 +94,18 @@ def _params(request: ClaimRequest, limit: int, now: int) -> dict[str, object]:
     }
 
 
-def _in_order(rows: Sequence[Row]) -> list[Row]:
-    """The claimed rows as the statement chose them: by priority (unless the queue ages), a turn per tenant, age."""
-    turns: Counter[tuple[object, int]] = Counter()
-    placed: list[tuple[int, int, int, Row]] = []
-    for row in sorted(rows, key=lambda row: int(row[4])):
-        tenant, place, level, aging = row[3], row[4], row[5], row[16]
-        band = -level if aging is None else 0
-        turns[tenant, band] += 1
-        placed.append((band, turns[tenant, band], place, row))
-    return [row for *_, row in sorted(placed, key=lambda one: one[:3])]
+def _in_order(jobs: list[ClaimedJob]) -> list[ClaimedJob]:
+    """The claimed jobs as the statement chose them: by priority (unless the queue ages), a turn per tenant, age."""
+    jobs.sort(key=_POSITION)
+    if len({job.tenant for job in jobs}) < 2:
+        return jobs  # the position holds priority and age
+    turns: Counter[tuple[str | None, int]] = Counter()
+    placed: list[tuple[int, int, int, ClaimedJob]] = []
+    for job in jobs:
+        band = -job.level if job.aging_step is None else 0
+        turns[job.tenant, band] += 1
+        placed.append((band, turns[job.tenant, band], job.position, job))
+    return [job for *_, job in sorted(placed, key=lambda one: one[:3])]
 
 
 def _gate(request: ClaimRequest, now: int) -> Steps[tuple[int, int | None, tuple[Rate, list[tuple[int, int]]] | None]]:
@@ -127,25 +126,26 @@ def _gate(request: ClaimRequest, now: int) -> Steps[tuple[int, int | None, tuple
     return min(limit, allowed), next_at, (rate, starts)
 
 
-def _park_over_limit(claim_id: int, rows: Sequence[Row]) -> Steps[list[Row]]:
+def _admit(claim_id: int, jobs: Sequence[ClaimedJob]) -> Steps[list[ClaimedJob]]:
     """Keep at most n running per concurrency key. The key's lock is taken after the claim, so the count that follows
 
-    sees every claim that committed before and holds back every one that comes after.
+    sees every claim that committed before and holds back every one that comes after. When several workers hold claims
+    of one key that they have not admitted yet, each counts the others', and the last to look keeps its own.
     """
-    keys = sorted({row[12] for row in rows if row[12] is not None})
+    keys = sorted({job.concurrency_key for job in jobs if job.concurrency_key is not None})
     yield from _lock_keys(keys)
     running = Counter(dict((yield Call("running_by_key", {"keys": codec.ids(keys)}))))
-    running.subtract(row[12] for row in rows if row[12] is not None)
-    kept: list[Row] = []
+    running.subtract(job.concurrency_key for job in jobs if job.concurrency_key is not None)
+    kept: list[ClaimedJob] = []
     parked: list[str] = []
-    for row in rows:
-        key = row[12]
+    for job in jobs:
+        key = job.concurrency_key
         if key is not None:
-            if running[key] >= row[13]:
-                parked.append(row[0])
+            if running[key] >= job.concurrency_limit:
+                parked.append(job.id)
                 continue
             running[key] += 1
-        kept.append(row)
+        kept.append(job)
     if parked:
         yield Call("park", {"ids": codec.ids(parked), "claim_id": claim_id})
     return kept
@@ -158,14 +158,6 @@ def _lock_keys(keys: Sequence[str]) -> Steps[None]:
         yield Call("make_concurrency_keys", {"keys": codec.ids(keys)})
         # Again, in a statement of its own: what somebody else made meanwhile is seen and locked only now.
         yield Call("lock_concurrency_keys", {"keys": codec.ids(keys)})
-
-
-def _job(row: Row, request: ClaimRequest) -> ClaimedJob:
-    return ClaimedJob(
-        id=row[0], claim_id=request.claim_id, queue=request.queue, lane_id=row[1], kind=row[2], tenant=row[3],
-        position=row[4], level=row[5], attempts_before=row[6], losses_before=row[7], max_attempts=row[8],
-        created_at=row[9], deadline_at=row[10], flow_id=row[11], concurrency_key=row[12], data=row[14], options=row[15],
-    )  # fmt: skip
 
 
 @program

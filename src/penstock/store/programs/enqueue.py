@@ -1,16 +1,17 @@
 """Enqueue: jobs, the edges to what they come after, unique keys and flows, in one transaction."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from penstock import codec
 from penstock.errors import ClaimLost, QueueFull
-from penstock.store.program import Call, Lane, LaneKey, Steps, program, wake_queues
+from penstock.store.program import Call, Lane, LaneKey, Steps, Wake, program, wake_queues
 from penstock.store.programs.claim import unpark
 from penstock.store.programs.flow import after_end, end_unmet
-from penstock.store.programs.insert import lanes_of, write_jobs
-from penstock.store.programs.new import Enqueued, NewFlow, NewJob
+from penstock.store.programs.insert import lanes_of, write_alike, write_jobs
+from penstock.store.programs.new import Alike, Enqueued, NewFlow, NewJob, Template
 from penstock.store.programs.unique import Keys, give_back, take_keys
 
 
@@ -40,7 +41,7 @@ def enqueue(
     keys = (yield from take_keys(jobs, lanes, now)) if any(job.unique for job in jobs) else Keys()
     fresh = _fresh(jobs, keys.holders)
     if bounded:
-        yield from _refuse_full_queues(fresh, lanes, now)
+        yield from _refuse_full_queues(Counter(job.lane.queue for job in fresh if _ready_at_once(job, now)), lanes)
     created: set[str] = set()
     if fresh:
         written = yield from write_jobs(fresh, lanes, now, alone=alone and not flows and not keys.holders)
@@ -48,16 +49,42 @@ def enqueue(
         yield from give_back(keys.taken, [job for job in fresh if job.id in created])
         if written.unmet:
             yield from after_end((yield from end_unmet(written.unmet, now)), now)
-        yield wake_queues({job.lane.queue for job in fresh})
+        yield _wake(fresh, now)
     if keys.freed:
         yield from unpark(keys.freed)
     return _answers(jobs, keys.holders, created)
+
+
+@program
+def enqueue_alike(groups: Sequence[Alike], now: int) -> Steps[None]:
+    """Write jobs that are tied to nothing, in the order of the groups; nothing else is in the transaction.
+
+    Raises QueueFull.
+    """
+    lanes = yield from lanes_of([group.template for group in groups])
+    if any(lane.max_length is not None for lane in lanes.values()):
+        adding: Counter[str] = Counter()
+        for group in groups:
+            if _starts_at_once(group.template, now):
+                adding[group.template.lane.queue] += len(group.ids)
+        yield from _refuse_full_queues(adding, lanes)
+    first = 0
+    for group in groups:
+        yield from write_alike(group, lanes[group.template.lane], now, first, alone=len(groups) == 1)
+        first += len(group.ids)
+    yield _wake([group.template for group in groups], now)
 
 
 def hold(fence: Fence) -> Steps[None]:
     """Lock the run's job; raise ClaimLost unless the claim still holds it and no cancel was requested."""
     if not (yield Call("hold_claim", {"job_id": fence.job_id, "claim_id": fence.claim_id})):
         raise ClaimLost(fence.job_id)
+
+
+def _wake(jobs: Sequence[NewJob] | Sequence[Template], now: int) -> Wake:
+    """The wake-up for new jobs. One of a higher level, or due for long, stands before what was ready already."""
+    before = {job.lane.queue for job in jobs if job.level > 0 or (job.due_at is not None and job.due_at < now)}
+    return wake_queues(before, {job.lane.queue for job in jobs})
 
 
 def _flow_row(flow: NewFlow) -> dict[str, Any]:
@@ -75,21 +102,25 @@ def _fresh(jobs: Sequence[NewJob], holders: Mapping[str, str]) -> list[NewJob]:
     return [replace(job, after=tuple(holders.get(p, p) for p in job.after)) for job in first.values()]
 
 
-def _refuse_full_queues(jobs: Sequence[NewJob], lanes: Mapping[LaneKey, Lane], now: int) -> Steps[None]:
+def _refuse_full_queues(adding: Mapping[str, int], lanes: Mapping[LaneKey, Lane]) -> Steps[None]:
+    """`adding`: how many jobs each queue gets that are ready at once."""
     limits = {key.queue: lane.max_length for key, lane in lanes.items() if lane.max_length is not None}
     for queue, limit in sorted(limits.items()):
-        adding = sum(1 for job in jobs if job.lane.queue == queue and _ready_at_once(job, now))
-        if not adding:
+        if not adding.get(queue):
             continue
         # Locked first and counted then: what another producer commits meanwhile is counted.
         yield Call("lock_queue", {"queue": queue})
         counted = yield Call("queue_length", {"queue": queue, "limit": limit + 1})
-        if counted[0][0] + adding > limit:
+        if counted[0][0] + adding[queue] > limit:
             raise QueueFull(queue, counted[0][0], limit)
 
 
 def _ready_at_once(job: NewJob, now: int) -> bool:
-    return not job.after and (job.due_at is None or job.due_at <= now)
+    return not job.after and _starts_at_once(job, now)
+
+
+def _starts_at_once(job: NewJob | Template, now: int) -> bool:
+    return job.due_at is None or job.due_at <= now
 
 
 def _answers(jobs: Sequence[NewJob], holders: Mapping[str, str], created: set[str]) -> list[Enqueued]:

@@ -76,7 +76,8 @@ def _advance(parents: Sequence[_Parent], now: int) -> Steps[list[Ended]]:
     going: list[dict[str, Any]] = []
     unmet: list[Unmet] = []
     puzzling: dict[str, str] = {}
-    queues: set[str] = set()
+    before: set[str] = set()
+    tails: set[str] = set()
     # In the order of their ids, which is that of their enqueue: microseconds of position keep it.
     for index, child in enumerate(sorted((yield Call("advance_children", {"ended": rows})))):
         id_, queue, when, open_, completed, failed, culprit, due, level, aging = child
@@ -93,7 +94,7 @@ def _advance(parents: Sequence[_Parent], now: int) -> Steps[list[Ended]]:
                     "reason": "delay" if later else None,
                 }
             )
-            queues.add(queue)
+            (before if level > 0 else tails).add(queue)
         elif verdict is Verdict.UNMET:
             if culprit is None:
                 puzzling[id_] = when
@@ -101,7 +102,7 @@ def _advance(parents: Sequence[_Parent], now: int) -> Steps[list[Ended]]:
                 unmet.append(Unmet(id_, when, culprit))
     if going:
         yield Call("unblock", {"jobs": codec.rows(going)})
-        yield wake_queues(queues)
+        yield wake_queues(before, tails)
     if puzzling:
         unmet += yield from _find_culprits(puzzling)
     return (yield from end_unmet(unmet, now)) if unmet else []

@@ -7,18 +7,18 @@ from penstock import codec
 from penstock.domain.order import position
 from penstock.domain.states import JobState
 from penstock.store.program import Call, Lane, LaneKey, NeedLanes, Steps
-from penstock.store.programs.new import NewJob, Written
+from penstock.store.programs.new import Alike, NewJob, Template, Written
 from penstock.store.programs.ties import write_tied
 
 
-def lanes_of(jobs: Sequence[NewJob]) -> Steps[dict[LaneKey, Lane]]:
+def lanes_of(jobs: Sequence[NewJob | Template]) -> Steps[dict[LaneKey, Lane]]:
     """The lanes of these jobs, made as needed."""
     keys = tuple({job.lane: None for job in jobs})
     lanes = yield NeedLanes(keys)
     return dict(zip(keys, lanes, strict=True))
 
 
-def place(job: NewJob, lane: Lane, now: int, index: int = 0) -> dict[str, Any]:
+def place(job: NewJob | Template, lane: Lane, now: int, index: int = 0) -> dict[str, Any]:
     """State, position, due time and reason of a job that waits for no other."""
     due = job.due_at + index if job.due_at is not None and job.due_at > now else None
     # Within one call the order of the list is kept by microseconds; created_at stays `now`.
@@ -44,8 +44,35 @@ def write_jobs(
     rows = [_row(job, lanes[job.lane], now, index) for index, job in enumerate(jobs)]
     if any(job.after or job.flow_id for job in jobs):
         return (yield from write_tied(jobs, rows, now))
-    answer = yield Call("insert_jobs", {"jobs": codec.rows(rows), "now": now}, only=alone)
+    answer = yield Call("insert_jobs", {"jobs": codec.rows(rows), "now": now}, only=alone, seeks=False)
     return Written({row[0] for row in answer})
+
+
+def write_alike(jobs: Alike, lane: Lane, now: int, first: int = 0, *, alone: bool = False) -> Steps[None]:
+    """Insert jobs that are alike, `first` of the call's jobs before them. `alone` as for `write_jobs`."""
+    template = jobs.template
+    row = place(template, lane, now, first)
+    params = {
+        "lane": lane.id,
+        "priority": template.level,
+        "attempts": template.max_attempts,
+        "position": row["position"],
+        "now": now,
+        "options": template.options,
+    }
+    if len(jobs.ids) == 1 and row["state"] is JobState.READY and _is_bare(template):
+        params["id"], params["data"] = jobs.ids[0], codec.JsonText(jobs.data[0])
+        yield Call("insert_one", params, only=alone, seeks=False)
+        return
+    params["jobs"], params["ids"] = codec.Texts(jobs.ids, jobs.data), codec.ids(jobs.ids)
+    params["state"], params["due"], params["reason"] = row["state"], row.get("due"), row.get("reason")
+    params["deadline"] = template.deadline_at
+    params["ckey"], params["climit"] = template.concurrency_key, template.concurrency_limit
+    yield Call("insert_alike", params, only=alone, seeks=False)
+
+
+def _is_bare(template: Template) -> bool:
+    return template.deadline_at is None and template.concurrency_key is None
 
 
 def _row(job: NewJob, lane: Lane, now: int, index: int) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from penstock.codec import JsonText
 from penstock.domain.flows import When
 from penstock.domain.unique import Unique
 from penstock.store.program import LaneKey
@@ -28,6 +29,31 @@ class NewJob:
     concurrency_key: str | None = None
     concurrency_limit: int = 1
     given_id: bool = False
+
+
+class Template(NamedTuple):
+    """What jobs that are alike have in common. Times µs. `options` as `NewJob`'s, as JSON."""
+
+    lane: LaneKey
+    level: int
+    max_attempts: int
+    options: JsonText | None = None
+    due_at: int | None = None
+    deadline_at: int | None = None
+    concurrency_key: str | None = None
+    concurrency_limit: int | None = None
+
+
+@dataclass(slots=True)
+class Alike:
+    """Jobs that differ in id and data only and are tied to nothing. `ids` are fresh: no job has or had one of them.
+
+    `data`: JSON, one for each id.
+    """
+
+    template: Template
+    ids: list[str]
+    data: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from penstock import codec
 from penstock.domain.outcomes import ErrorRecord, Settlement
-from penstock.domain.states import JobState
+from penstock.domain.states import JobState, Way
 from penstock.store.program import Call, LaneKey, NeedLanes, Steps, program, wake_queues
 from penstock.store.programs.flow import Ended, after_end
+
+_JOB_ID = attrgetter("job_id")
 
 
 @dataclass(slots=True)
 class RunEnd:
     """One run that ends: its job and claim, where the job belongs, and the settlement decided for it.
 
-    `started_at` (µs) is when the handler began, None if it never did.
+    `started_at` (µs) is when the handler began, None if it never did. `tied`: something may follow from the job's end,
+    as far as its claim knew.
     """
 
     job_id: str
@@ -22,6 +26,36 @@ class RunEnd:
     lane: LaneKey
     settlement: Settlement
     started_at: int | None = None
+    tied: bool = True
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether `complete` may end it."""
+        return not self.tied and self.settlement.way is Way.COMPLETE
+
+
+@program
+def complete(ends: Sequence[RunEnd], now: int) -> Steps[set[str]]:
+    """End plain runs, of different jobs, in one statement; answers the jobs that it ended.
+
+    The rest is for `settle`: lost claims, requested cancels, and jobs that something was tied to after their claim.
+    """
+    # In id order, so that two batches lock rows in the same order.
+    ordered = sorted(ends, key=_JOB_ID)
+    rows = codec.Batch(
+        id=[end.job_id for end in ordered],
+        claim=[end.claim_id for end in ordered],
+        attempt=[end.settlement.attempt for end in ordered],
+        started=[end.started_at for end in ordered],
+    )
+    # As a JSON string that holds JSON, so that both dialects store a bare string or boolean unchanged.
+    results = [
+        {"id": end.job_id, "claim": end.claim_id, "result": end.settlement.result.decode()}
+        for end in ordered
+        if end.settlement.result is not None
+    ]
+    done = yield Call("complete", {"rows": rows, "results": codec.rows(results), "now": now}, only=True)
+    return {row[0] for row in done}
 
 
 @program
@@ -41,7 +75,7 @@ def _settle(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[dict[str, Jo
     """`settle` for ends of different jobs."""
     solo = yield from _solo_lanes(ends)
     # In id order, so that two batches lock rows in the same order.
-    ordered = sorted(ends, key=lambda end: end.job_id)
+    ordered = sorted(ends, key=_JOB_ID)
     rows = [_row(end, solo) for end in ordered]
     results = [row for row in rows if "result" in row]
     answer = yield Call("settle", {"rows": codec.rows(rows), "results": codec.rows(results), "now": now})
@@ -134,6 +168,6 @@ def write_progress(updates: Sequence[Progress], now: int) -> Steps[set[str]]:
     rows = [
         {"id": u.job_id, "claim": u.claim_id, "share": u.share}
         | ({} if u.message is None else {"message": plain(u.message, 2_000)})
-        for u in updates
+        for u in sorted(updates, key=_JOB_ID)
     ]
     return {row[0] for row in (yield Call("write_progress", {"rows": codec.rows(rows), "now": now}, only=True))}

@@ -49,10 +49,14 @@ class HeldRun:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a heartbeat finds: whether the worker's row is still there, and the runs assigned to it."""
+    """What a heartbeat finds: whether the worker's row is still there, and the runs assigned to it.
+
+    `marked`: the jobs of those runs that it was told have begun and that it could note.
+    """
 
     registered: bool
     held: list[HeldRun]
+    marked: frozenset[str] = frozenset()
 
 
 @program
@@ -71,11 +75,12 @@ def beat(
     """Renew the lease, mark long runs as started (job id, claim id, µs), and answer what the store assigns to us."""
     params = {"worker_id": worker_id, "now": now, "stopping": stopping, "stats": codec.dumps(dict(stats))}
     registered = yield Call("beat", params)
+    marked: frozenset[str] = frozenset()
     if started:
         runs = [{"id": job, "claim": claim, "at": at} for job, claim, at in sorted(started)]
-        yield Call("mark_started", {"runs": codec.rows(runs)})
+        marked = frozenset(row[0] for row in (yield Call("mark_started", {"runs": codec.rows(runs)})))
     held = yield Call("held_by_worker", {"worker_id": worker_id})
-    return Beat(bool(registered), [HeldRun(r[0], r[1], r[2], r[3], bool(r[4])) for r in held])
+    return Beat(bool(registered), [HeldRun(r[0], r[1], r[2], r[3], bool(r[4])) for r in held], marked)
 
 
 @program

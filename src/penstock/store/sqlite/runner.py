@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping
 from functools import cache
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, assert_never
 
-from penstock.codec import JsonText
+from penstock.codec import Batch, JsonText
 from penstock.errors import ConfigurationError
 from penstock.store import statements
 from penstock.store.base import Topics
@@ -85,11 +85,18 @@ def _call(call: Call, known: Statements) -> Generator[SqlStep, list[Row], list[R
     parts = known.get(call.statement)
     if parts is None:
         raise ConfigurationError(f"there is no SQL statement named {call.statement!r} for SQLite")
-    params = {name: value.decode() if isinstance(value, JsonText) else value for name, value in call.params.items()}
+    params = {name: _plain(value) for name, value in call.params.items()}
     rows: list[Row] = []
     for part in parts:
         rows = yield part, params
     return rows
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as the driver takes it."""
+    if isinstance(value, Batch):
+        value = value.rows()
+    return value.decode() if isinstance(value, JsonText) else value
 
 
 def execute(

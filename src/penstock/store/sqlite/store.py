@@ -10,7 +10,7 @@ from penstock.errors import ConfigurationError, StoreUnavailable
 from penstock.store import migrations
 from penstock.store.base import OnWake, Store, Subscription
 from penstock.store.lanes import LaneCache
-from penstock.store.program import Program
+from penstock.store.program import Program, anywhere
 from penstock.store.sqlite import borrowed
 from penstock.store.sqlite.callers import CallerTransaction, opener
 from penstock.store.sqlite.connection import check_version, database_path
@@ -166,6 +166,9 @@ class SqliteStore(Store):
 
 
 def _handed_over(writer: Writer, outcome: Outcome[R]) -> R:
-    """Let the writer announce the outcome's topics when the caller's transaction is over."""
-    writer.after_caller(CallerTransaction(outcome.topics, opener()))
+    """Let the writer announce the outcome's topics when the caller's transaction is over.
+
+    Nobody knows when that is: by then others may have claimed far beyond these jobs.
+    """
+    writer.after_caller(CallerTransaction(frozenset(map(anywhere, outcome.topics)), opener()))
     return outcome.result

@@ -1,11 +1,12 @@
 -- name: claim
 -- Lanes first: what this worker must not take is never looked at. `after` is a hint that skips entries already claimed
--- but not yet vacuumed away. Heads are read without locks to share the batch out over lanes (priority, then a turn for
--- each tenant, then age); then each lane's share is locked in order, passing over what another worker holds.
+-- but not yet vacuumed away. With one lane its first rows are the batch. With several, heads are read without locks to
+-- share the batch out over lanes (priority, then a turn for each tenant, then age). Then each lane's share is locked in
+-- order, passing over what another worker holds.
 -- The correlated LIMITs and the ctid array leave the planner no way but the index, whatever its statistics say; the
 -- state as text, because as it is it would offer the index of all that is ready.
 WITH wanted AS MATERIALIZED (
-    SELECT l.id, l.tenant, coalesce(h.after, -9223372036854775807) AS after, q.aging_step
+    SELECT l.id, l.kind, l.tenant, coalesce(h.after, -9223372036854775807) AS after, q.aging_step
     FROM penstock.lanes l
     LEFT JOIN penstock.queues q ON q.name = l.queue
     LEFT JOIN json_to_recordset(:hints::json) AS h(lane integer, after bigint) ON h.lane = l.id
@@ -22,10 +23,13 @@ WITH wanted AS MATERIALIZED (
         SELECT position, priority FROM penstock.jobs
         WHERE lane_id = w.id AND state = 'ready' AND position > w.after
         ORDER BY position LIMIT :limit) j
+    WHERE (SELECT count(*) FROM wanted) > 1
 ), shares AS MATERIALIZED (
     SELECT lane, count(*) AS share
     FROM (SELECT lane FROM heads ORDER BY band, turn, position LIMIT :limit) first
     GROUP BY lane
+    UNION ALL
+    SELECT id, :limit FROM wanted WHERE (SELECT count(*) FROM wanted) = 1
 ), taken AS MATERIALIZED (
     SELECT j.place
     FROM shares s JOIN wanted w ON w.id = s.lane
@@ -37,12 +41,14 @@ WITH wanted AS MATERIALIZED (
     UPDATE penstock.jobs SET
         state = 'running', claim_id = :claim_id, worker_id = :worker_id, claimed_at = :now, started_at = NULL
     WHERE ctid = ANY (ARRAY(SELECT place FROM taken)) AND state::text = 'ready'
-    RETURNING id, lane_id, position, priority, attempt, losses, max_attempts, created_at, deadline_at, flow_id,
+    RETURNING id, claim_id, lane_id, position, priority, attempt, losses, max_attempts, created_at, deadline_at, flow_id,
+              flow_id IS NOT NULL OR has_children OR unique_key IS NOT NULL OR concurrency_key IS NOT NULL AS tied,
               concurrency_key, concurrency_limit, data, options
 )
-SELECT c.id, c.lane_id, l.kind, l.tenant, c.position, c.priority, c.attempt, c.losses, c.max_attempts, c.created_at,
-       c.deadline_at, c.flow_id, c.concurrency_key, c.concurrency_limit, c.data, c.options, w.aging_step
-FROM claimed c JOIN penstock.lanes l ON l.id = c.lane_id JOIN wanted w ON w.id = c.lane_id;
+SELECT c.id, c.claim_id, :queue, c.lane_id, w.kind, w.tenant, c.position, c.priority, c.attempt, c.losses,
+       c.max_attempts, c.created_at, c.deadline_at, c.flow_id, c.tied, c.concurrency_key, c.concurrency_limit, c.data,
+       c.options, w.aging_step
+FROM claimed c JOIN wanted w ON w.id = c.lane_id;
 
 -- name: fall_due
 WITH due AS MATERIALIZED (

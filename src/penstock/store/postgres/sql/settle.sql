@@ -1,3 +1,24 @@
+-- name: complete
+-- The short way of `settle`, for completed runs of jobs that nothing is tied to and that nobody has asked to cancel.
+-- Waiting for a lock, it looks again: what was tied to the job meanwhile keeps it for `settle`.
+WITH rows AS MATERIALIZED (
+    SELECT * FROM unnest(:rows.id::uuid[], :rows.claim::bigint[], :rows.attempt::smallint[], :rows.started::bigint[])
+        AS r(id, claim, attempt, started)
+), done AS (
+    UPDATE penstock.jobs j SET
+        state = 'completed', finished_at = :now, claim_id = NULL, attempt = r.attempt, started_at = r.started, reason = NULL
+    FROM rows r
+    WHERE j.id = ANY (ARRAY[r.id]) AND j.claim_id = r.claim AND j.cancel_requested_at IS NULL
+      AND j.flow_id IS NULL AND NOT j.has_children AND j.unique_key IS NULL AND j.concurrency_key IS NULL
+    RETURNING j.id
+), kept AS (
+    INSERT INTO penstock.results (job_id, result)
+    SELECT d.id, r.result::json
+    FROM json_to_recordset(:results::json) AS r(id uuid, result text) JOIN done d ON d.id = r.id
+    ON CONFLICT (job_id) DO UPDATE SET result = excluded.result
+)
+SELECT id FROM done;
+
 -- name: settle
 -- The one statement that ends runs: fenced by claim, whatever the outcome. Of a run whose cancel was requested only
 -- the ending is taken, and it is `cancelled`; its result is dropped.
@@ -101,9 +122,14 @@ WHERE j.id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid));
 
 -- name: write_progress
 -- Fenced: only the run that holds the job, and not after its cancel was requested.
+-- Locked, in the order in which endings lock, so that no claim ends between the look and the write.
+WITH held AS MATERIALIZED (
+    SELECT j.id, p.share, p.message
+    FROM json_to_recordset(:rows::json) AS p(id uuid, claim bigint, share double precision, message text)
+    JOIN penstock.jobs j ON j.id = ANY (ARRAY[p.id]) AND j.claim_id = p.claim AND j.cancel_requested_at IS NULL
+    FOR NO KEY UPDATE OF j
+)
 INSERT INTO penstock.progress (job_id, share, message, at)
-SELECT p.id, p.share, p.message, :now
-FROM json_to_recordset(:rows::json) AS p(id uuid, claim bigint, share double precision, message text)
-JOIN penstock.jobs j ON j.id = ANY (ARRAY[p.id]) AND j.claim_id = p.claim AND j.cancel_requested_at IS NULL
+SELECT id, share, message, :now FROM held
 ON CONFLICT (job_id) DO UPDATE SET share = excluded.share, message = excluded.message, at = excluded.at
 RETURNING job_id;

@@ -16,9 +16,15 @@ SELECT id FROM penstock.jobs WHERE worker_id = :worker_id AND state = 'running' 
 
 -- name: mark_started
 -- Long runs only: a run known to have begun counts as an attempt when its worker is lost.
-UPDATE penstock.jobs j SET started_at = s.at
-FROM json_to_recordset(:runs::json) AS s(id uuid, claim bigint, at bigint)
-WHERE j.id = s.id AND j.claim_id = s.claim AND j.state = 'running';
+-- Rows that somebody holds are left for the next beat: it may be our own loop, which a handler blocks between two
+-- statements, and the lease must not wait for that.
+WITH free AS MATERIALIZED (
+    SELECT j.id, s.at
+    FROM json_to_recordset(:runs::json) AS s(id uuid, claim bigint, at bigint)
+    JOIN penstock.jobs j ON j.id = ANY (ARRAY[s.id]) AND j.claim_id = s.claim
+    FOR NO KEY UPDATE OF j SKIP LOCKED
+)
+UPDATE penstock.jobs j SET started_at = f.at FROM free f WHERE j.id = ANY (ARRAY[f.id]) RETURNING j.id;
 
 -- name: remove_worker
 DELETE FROM penstock.workers w WHERE w.id = :worker_id

@@ -1,29 +1,37 @@
 -- name: claim
--- Each lane gives its first rows by index, a window shares the batch out over lanes (priority, then a turn for each
--- tenant, then age). There is one writer, so nothing is locked, and deleted index entries are gone at once, so the
--- position hint of PostgreSQL is not needed.
+-- With one lane its first rows by index are the batch. With several, each gives its first rows, and a window shares the
+-- batch out over lanes (priority, then a turn for each tenant, then age). There is one writer, so nothing is locked, and
+-- deleted index entries are gone at once, so the position hint of PostgreSQL is not needed.
 UPDATE penstock_jobs SET
     state = 'running', claim_id = :claim_id, worker_id = :worker_id, claimed_at = :now, started_at = NULL
 WHERE rowid IN (
-    SELECT place FROM (
-        SELECT j.rowid AS place, j.position,
-               CASE WHEN q.aging_step IS NULL THEN -j.priority ELSE 0 END AS band,
-               row_number() OVER (
-                   PARTITION BY l.tenant, CASE WHEN q.aging_step IS NULL THEN j.priority ELSE 0 END
-                   ORDER BY j.position) AS turn
-        FROM penstock_lanes l
-        LEFT JOIN penstock_queues q ON q.name = l.queue
-        CROSS JOIN penstock_jobs j
+    WITH wanted AS MATERIALIZED (
+        SELECT l.id, l.tenant, q.aging_step
+        FROM penstock_lanes l LEFT JOIN penstock_queues q ON q.name = l.queue
         WHERE l.queue = :queue AND l.solo = :solo AND q.paused_at IS NULL
           AND (:any_kind OR l.kind IN (SELECT value FROM json_each(:kinds)))
-          AND (l.seal_key IS NULL OR l.seal_key IN (SELECT value FROM json_each(:seal_keys)))
-          AND j.rowid IN (
-              SELECT k.rowid FROM penstock_jobs k
-              WHERE k.lane_id = l.id AND k.state = 'ready' ORDER BY k.position LIMIT :limit))
-    ORDER BY band, turn, position LIMIT :limit)
+          AND (l.seal_key IS NULL OR l.seal_key IN (SELECT value FROM json_each(:seal_keys))))
+    SELECT place FROM (
+        SELECT rowid AS place FROM penstock_jobs
+        WHERE lane_id = (SELECT id FROM wanted) AND state = 'ready' AND (SELECT count(*) FROM wanted) = 1
+        ORDER BY position LIMIT :limit)
+    UNION ALL
+    SELECT place FROM (
+        SELECT j.rowid AS place, j.position,
+               CASE WHEN w.aging_step IS NULL THEN -j.priority ELSE 0 END AS band,
+               row_number() OVER (
+                   PARTITION BY w.tenant, CASE WHEN w.aging_step IS NULL THEN j.priority ELSE 0 END
+                   ORDER BY j.position) AS turn
+        FROM wanted w CROSS JOIN penstock_jobs j
+        WHERE (SELECT count(*) FROM wanted) > 1 AND j.rowid IN (
+            SELECT k.rowid FROM penstock_jobs k
+            WHERE k.lane_id = w.id AND k.state = 'ready' ORDER BY k.position LIMIT :limit)
+        ORDER BY band, turn, j.position LIMIT :limit))
 ;;
-SELECT j.id, j.lane_id, l.kind, l.tenant, j.position, j.priority, j.attempt, j.losses, j.max_attempts, j.created_at,
-       j.deadline_at, j.flow_id, j.concurrency_key, j.concurrency_limit, d.data, d.options, q.aging_step
+SELECT j.id, j.claim_id, l.queue, j.lane_id, l.kind, l.tenant, j.position, j.priority, j.attempt, j.losses,
+       j.max_attempts, j.created_at, j.deadline_at, j.flow_id,
+       j.flow_id IS NOT NULL OR j.has_children OR j.unique_key IS NOT NULL OR j.concurrency_key IS NOT NULL,
+       j.concurrency_key, j.concurrency_limit, d.data, d.options, q.aging_step
 FROM penstock_jobs j
 CROSS JOIN penstock_lanes l ON l.id = j.lane_id
 LEFT JOIN penstock_queues q ON q.name = l.queue

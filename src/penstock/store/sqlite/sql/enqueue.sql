@@ -37,6 +37,21 @@ FROM json_each(:jobs) WHERE true
 ON CONFLICT (id) DO NOTHING
 RETURNING id
 
+-- name: insert_one
+INSERT INTO penstock_job_data (job_id, data, options) VALUES (:id, :data, :options)
+;;
+INSERT INTO penstock_jobs (id, lane_id, state, priority, max_attempts, position, created_at)
+VALUES (:id, :lane, 'ready', :priority, :attempts, :position, :now)
+
+-- name: insert_alike
+INSERT INTO penstock_job_data (job_id, data, options) SELECT key, value, :options FROM json_each(:jobs)
+;;
+INSERT INTO penstock_jobs (
+    id, lane_id, state, priority, max_attempts, position, created_at, due_at, deadline_at,
+    concurrency_limit, concurrency_key, reason)
+SELECT value, :lane, :state, :priority, :attempts, :position + key, :now, :due + key, :deadline, :climit, :ckey, :reason
+FROM json_each(:ids)
+
 -- name: insert_flows
 INSERT INTO penstock_flows (id, name, tenant, created_at)
 SELECT json_extract(value, '$.id'), json_extract(value, '$.name'), json_extract(value, '$.tenant'), :now

@@ -22,6 +22,7 @@ FROM (SELECT json_extract(value, '$.id') AS id,
              json_extract(value, '$.at') AS at
       FROM json_each(:runs)) AS s
 WHERE j.id = s.id AND j.claim_id = s.claim AND j.state = 'running'
+RETURNING id
 
 -- name: remove_worker
 DELETE FROM penstock_workers AS w WHERE w.id = :worker_id
