@@ -25,11 +25,8 @@ class Keyring:
     def __init__(self, text: str = "") -> None:
         self._keys: dict[str, AESGCM] = {}
         for entry in filter(None, (part.strip() for part in text.split(","))):
-            # Seven megabytes that a worker without keys does not need.
-            from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
-
             key_id, _, encoded = entry.partition(":")
-            self._keys[key_id] = AESGCM(_decoded(key_id, encoded))
+            self._keys[key_id] = _cipher(_decoded(key_id, encoded))
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -66,6 +63,13 @@ class Keyring:
 def new_key(key_id: str) -> str:
     """A fresh entry for `PENSTOCK_SECRET_KEYS`."""
     return f"{key_id}:{base64.b64encode(os.urandom(KEY_BYTES)).decode()}"
+
+
+def _cipher(key: bytes) -> "AESGCM":
+    # Seven megabytes that a worker without keys does not need.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
+    return AESGCM(key)
 
 
 def _decoded(key_id: str, encoded: str) -> bytes:
