@@ -1,56 +1,20 @@
-"""PostgreSQL: databases of our own on a server, and the floor on them."""
+"""PostgreSQL: databases of our own on a server, and the engine or the floor on them."""
 
 import secrets
-import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from penstock import codec
-from penstock.bench.place import PAYLOAD, Floor
-from penstock.store.base import Store
+from penstock.app import Penstock
+from penstock.bench.floor_postgres import floor_on
+from penstock.bench.place import Floor, Ground
+from penstock.bench.probe_postgres import PostgresProbe
 from penstock.store.postgres import PostgresStore
 from penstock.store.postgres.address import parse
 from penstock.store.postgres.parameters import Query
 from penstock.store.postgres.pools import connected
-from penstock.store.postgres.wire import Wire
 
 _PREFIX = "penstock_bench_"
-
-_TABLE = b"""CREATE TABLE floor (
-    id bigint PRIMARY KEY, state smallint NOT NULL, claim bigint, finished_at bigint, data json NOT NULL)"""
-_INDEX = b"CREATE INDEX floor_ready ON floor (id) WHERE state = 0"
-_INSERT = b"""INSERT INTO floor (id, state, data)
-SELECT id, 0, data FROM json_to_recordset($1::json) AS r(id bigint, data json)"""
-_CLAIM = b"""WITH taken AS MATERIALIZED (
-    SELECT ctid AS place FROM floor WHERE state = 0 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
-UPDATE floor SET state = 1, claim = $1 WHERE ctid = ANY (ARRAY(SELECT place FROM taken)) RETURNING id, data"""
-_COMPLETE = b"""UPDATE floor SET state = 2, finished_at = $1
-WHERE id = ANY (ARRAY(SELECT json_array_elements_text($2::json)::bigint)) AND claim = $3"""
-_HASTY = Query(b"SET synchronous_commit = off", prepare=False)
-
-
-class PostgresFloor:
-    """On two connections: on one a commit does not wait for the disk, and it claims, as the engine does."""
-
-    def __init__(self, durable: Wire, hasty: Wire) -> None:
-        self._durable = durable
-        self._hasty = hasty
-        self._claim = 0
-
-    async def insert(self, first: int, count: int) -> None:
-        """Insert."""
-        rows = [{"id": id_, "data": PAYLOAD} for id_ in range(first, first + count)]
-        await self._durable.send((Query(_INSERT, (codec.rows(rows),)),))
-
-    async def work(self, batch: int) -> int:
-        """Claim and complete."""
-        self._claim += 1
-        rows = await self._hasty.send((Query(_CLAIM, (self._claim, batch)),))
-        if rows:
-            ids = codec.ids([row[0] for row in rows])
-            await self._durable.send((Query(_COMPLETE, (time.time_ns() // 1_000, ids, self._claim)),))
-        return len(rows)
 
 
 class Postgres:
@@ -63,25 +27,20 @@ class Postgres:
         self.place = place
 
     @asynccontextmanager
-    async def empty_store(self) -> AsyncIterator[Store]:
-        """A store with the engine's defaults."""
-        async with self._database() as url:
-            store = PostgresStore(url, auto_migrate=True)
-            await store.open()
-            try:
-                yield store
-            finally:
-                await store.close()
+    async def ground(self) -> AsyncIterator[Ground]:
+        """An engine with its defaults over a new database."""
+        async with (
+            self._database() as url,
+            connected(parse(url)) as wire,
+            Penstock(store=PostgresStore(url, auto_migrate=True)) as engine,
+        ):
+            yield Ground(url, engine, PostgresProbe(url, wire))
 
     @asynccontextmanager
-    async def empty_floor(self) -> AsyncIterator[Floor]:
+    async def floor(self) -> AsyncIterator[Floor]:
         """A floor on the same server."""
-        async with self._database() as url, AsyncExitStack() as stack:
-            durable, hasty = [await stack.enter_async_context(connected(parse(url))) for _ in range(2)]
-            for sql in (_TABLE, _INDEX):
-                await durable.send((Query(sql, prepare=False),))
-            await hasty.send((_HASTY,))
-            yield PostgresFloor(durable, hasty)
+        async with self._database() as url, floor_on(url) as floor:
+            yield floor
 
     @asynccontextmanager
     async def _database(self) -> AsyncIterator[str]:

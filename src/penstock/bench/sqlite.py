@@ -1,65 +1,16 @@
-"""SQLite: a file in a temporary folder, and the floor on it."""
+"""SQLite: files in a temporary folder, the engine or the floor on them, and what is asked about them."""
 
 import asyncio
 import tempfile
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-from penstock import codec
-from penstock.bench.place import PAYLOAD, Floor
-from penstock.store.base import Store
-from penstock.store.sqlite import SqliteStore
-from penstock.store.sqlite.connection import connect, set_synchronous
-
-_TABLE = """CREATE TABLE floor (
-    id integer PRIMARY KEY, state integer NOT NULL, claim integer, finished_at integer, data text NOT NULL)"""
-_INDEX = "CREATE INDEX floor_ready ON floor (id) WHERE state = 0"
-_INSERT = "INSERT INTO floor (id, state, data) VALUES (?, 0, ?)"
-_CLAIM = """UPDATE floor SET state = 1, claim = ?
-WHERE id IN (SELECT id FROM floor WHERE state = 0 ORDER BY id LIMIT ?) RETURNING id, data"""
-_COMPLETE = """UPDATE floor SET state = 2, finished_at = ?
-WHERE id IN (SELECT value FROM json_each(?)) AND claim = ?"""
-
-
-class SqliteFloor:
-    """On one connection. A claim does not wait for the disk, as the engine's does not."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection: Any = connect(path)
-        self._connection.execute(_TABLE)
-        self._connection.execute(_INDEX)
-        self._claim = 0
-
-    async def insert(self, first: int, count: int) -> None:
-        """Insert."""
-        with self._transaction():
-            self._connection.executemany(_INSERT, [(id_, PAYLOAD) for id_ in range(first, first + count)])
-
-    async def work(self, batch: int) -> int:
-        """Claim and complete."""
-        self._claim += 1
-        set_synchronous(self._connection, "NORMAL")
-        with self._transaction():
-            rows = self._connection.execute(_CLAIM, (self._claim, batch)).fetchall()
-        set_synchronous(self._connection, "FULL")
-        if rows:
-            with self._transaction():
-                ids = codec.ids([row[0] for row in rows]).decode()
-                self._connection.execute(_COMPLETE, (time.time_ns() // 1_000, ids, self._claim))
-        return len(rows)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        yield
-        self._connection.execute("COMMIT")
+from penstock.app import Penstock
+from penstock.bench.floor_sqlite import SqliteFloor
+from penstock.bench.place import Floor, Ground
+from penstock.bench.probe_sqlite import SqliteProbe
+from penstock.store.sqlite.connection import connect
 
 
 class Sqlite:
@@ -72,21 +23,19 @@ class Sqlite:
             connection = connect(Path(folder) / "version.db")
             version = connection.execute("SELECT sqlite_version()").fetchone()[0]
             connection.close()
-        self.place = f"SQLite {version}, synchronous=FULL, in {tempfile.gettempdir()}"
+        self.place = f"SQLite {version}, synchronous=FULL, in the temporary folder"
 
     @asynccontextmanager
-    async def empty_store(self) -> AsyncIterator[Store]:
-        """A store with the engine's defaults."""
+    async def ground(self) -> AsyncIterator[Ground]:
+        """An engine with its defaults over a new file."""
         async with _folder() as folder:
-            store = SqliteStore(folder / "bench.db")
-            await store.open()
-            try:
-                yield store
-            finally:
-                await store.close()
+            path = folder / "bench.db"
+            url = f"sqlite:///{path}"
+            async with Penstock(url) as engine:
+                yield Ground(url, engine, SqliteProbe(path))
 
     @asynccontextmanager
-    async def empty_floor(self) -> AsyncIterator[Floor]:
+    async def floor(self) -> AsyncIterator[Floor]:
         """A floor with the same settings of the file."""
         async with _folder() as folder:
             floor = SqliteFloor(folder / "floor.db")
@@ -98,7 +47,7 @@ class Sqlite:
 
 @asynccontextmanager
 async def _folder() -> AsyncIterator[Path]:
-    folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="penstock-bench-")
+    folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="penstock-bench-", ignore_cleanup_errors=True)
     try:
         yield Path(folder.name)
     finally:
