@@ -14,11 +14,15 @@ _TOKEN = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\"[^\"]*\"|::|:(?P<name>[A-Za-z_]\
 
 
 class Query(NamedTuple):
-    """One SQL statement on its way to the server. `prepare`: None leaves it to the connection's setting."""
+    """One SQL statement on its way to the server. `prepare`: None leaves it to the connection's setting.
+
+    `copy`: it is a COPY of these lines, and alone in its trip.
+    """
 
     sql: bytes
     values: tuple[Any, ...] | None = None
     prepare: bool | None = None
+    copy: bytes | None = None
 
 
 class Statement(NamedTuple):

@@ -51,6 +51,7 @@ class PipelinedWire:
         self._named: list[tuple[int, tuple[bytes, tuple[int, ...]]]] = []
         self._results: list[PGresult] = []
         self._answered: asyncio.Future[None] | None = None
+        self._copied: bytes | None = None
         self._lost: str | None = None
         self._farewell: str | None = None
         self._loop = asyncio.get_running_loop()
@@ -71,12 +72,15 @@ class PipelinedWire:
 
     async def send(self, trip: Trip) -> list[Row]:
         """Run a trip. Cancelled meanwhile, it closes the connection: nobody else may meet the answers."""
-        bound = [self._bind(query) for query in trip]
+        bound = [] if trip[0].copy is not None else [self._bind(query) for query in trip]
         if self._lost is not None:
             raise psycopg.OperationalError(self._lost)
         self._results = []
         self._answered = self._loop.create_future()
-        self._write(bound)
+        if bound:
+            self._write(bound)
+        else:
+            self._begin_copy(trip[0])
         try:
             await self._answered
         except asyncio.CancelledError:
@@ -84,6 +88,10 @@ class PipelinedWire:
             raise
         finally:
             self._answered = None
+        if self._copied is not None:
+            self._copied = None
+            if self._lost is None:
+                self._server.enter_pipeline_mode()
         return self._rows()
 
     async def close(self) -> None:
@@ -104,6 +112,21 @@ class PipelinedWire:
         values = transformer.dump_sequence(query.values, [PyFormat.AUTO] * len(query.values))
         return _Bound(query.sql, transformer.types or (), values, transformer.formats, prepare)
 
+    def _begin_copy(self, query: Query) -> None:
+        """A COPY has to leave the pipeline; its lines follow when the server asks for them."""
+        self._named = []
+        self._copied = query.copy
+        try:
+            self._server.exit_pipeline_mode()
+            self._server.send_query(query.sql)
+            self._flush()
+        except psycopg.Error as error:
+            self._break(error)
+
+    def _flush(self) -> None:
+        if self._server.flush():
+            self._loop.add_writer(self._socket, self._on_output)
+
     def _write(self, bound: list[_Bound]) -> None:
         server = self._server
         self._named = []
@@ -123,8 +146,7 @@ class PipelinedWire:
                     server.send_query_prepared(name, query.values, query.formats)
                 place += 1
             server.pipeline_sync()
-            if server.flush():
-                self._loop.add_writer(self._socket, self._on_output)
+            self._flush()
         except psycopg.Error as error:
             self._break(error)
 
@@ -145,9 +167,16 @@ class PipelinedWire:
                 if result is None:  # the end of one query's results; of all, when the connection has broken
                     if server.status == ConnStatus.BAD:
                         raise psycopg.OperationalError(server.get_error_message())
+                    if self._copied is not None:
+                        self._answered.set_result(None)
+                        return
                 elif result.status == ExecStatus.PIPELINE_SYNC:
                     self._answered.set_result(None)
                     return
+                elif result.status == ExecStatus.COPY_IN and self._copied is not None:
+                    server.put_copy_data(self._copied)
+                    server.put_copy_end()
+                    self._flush()
                 else:
                     self._results.append(result)
         except psycopg.Error as error:

@@ -4,6 +4,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, assert_never
 
 from penstock.store.base import Topics
 from penstock.store.lanes import LaneCache
+from penstock.store.postgres.copying import as_copy
 from penstock.store.postgres.notify import notify_query
 from penstock.store.postgres.parameters import Query, Statements
 from penstock.store.postgres.wire import Trip
@@ -115,7 +116,8 @@ class Run(Generic[R]):
         self._steps.close()
 
     def _trip(self, call: Call) -> Trip:
-        query = self._statements.bind(call)
+        copied = as_copy(call) if call.only and self._frame is DURABLE else None
+        query = copied or self._statements.bind(call)
         if self._alone:
             raise RuntimeError(f"program {self._name!r} called {call.statement!r} after a call marked only=True")
         if self.begun:

@@ -44,6 +44,10 @@ class AsyncWire:
 
     async def _execute(self, query: Query) -> AsyncRawCursor[Row]:
         cursor = AsyncRawCursor(self._connection, row_factory=tuple_row)
+        if query.copy is not None:
+            async with cursor.copy(query.sql) as copy:
+                await copy.write(query.copy)
+            return cursor
         if self._borrowed:
             adapters.register(cursor)
         return await cursor.execute(query.sql, query.values, prepare=query.prepare)
@@ -68,6 +72,10 @@ class BlockingWire:
 
     def _execute(self, query: Query) -> RawCursor[Row]:
         cursor = RawCursor(self._connection, row_factory=tuple_row)
+        if query.copy is not None:
+            with cursor.copy(query.sql) as copy:
+                copy.write(query.copy)
+            return cursor
         if self._borrowed:
             adapters.register(cursor)
         return cursor.execute(query.sql, query.values, prepare=query.prepare)
