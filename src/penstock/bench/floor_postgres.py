@@ -4,15 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib import import_module
 from typing import Any
+
+import psycopg
 
 from penstock.bench.place import payload
 from penstock.store.postgres.address import parse
-
-# The floor is the driver itself, with nothing of ours above it. Its name stands in the store only; this is no part of
-# the engine, and is loaded only once the store has found the driver installed.
-_psycopg: Any = import_module("psycopg")
 
 _TABLE = """CREATE TABLE floor (
     id bigint PRIMARY KEY, state smallint NOT NULL, claim bigint, finished_at bigint, data text NOT NULL)"""
@@ -114,8 +111,8 @@ async def floor_on(url: str) -> AsyncIterator[PostgresFloor]:
     async with AsyncExitStack() as stack:
         durable, second, hasty = [
             await stack.enter_async_context(
-                await _psycopg.AsyncConnection.connect(
-                    parse(url).conninfo, autocommit=True, prepare_threshold=0, cursor_factory=_psycopg.AsyncRawCursor
+                await psycopg.AsyncConnection.connect(
+                    parse(url).conninfo, autocommit=True, prepare_threshold=0, cursor_factory=psycopg.AsyncRawCursor
                 )
             )
             for _ in range(3)

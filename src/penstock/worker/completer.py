@@ -20,7 +20,7 @@ from penstock.worker.stats import Counts
 logger = get_logger(__name__)
 
 BATCH = 500
-FLIGHTS = 2
+FLIGHTS = 1
 """Batches on their way at once: while one waits for the disk the next is prepared."""
 BACKLOG = 5_000
 """Unwritten results beyond which nothing more is claimed."""

@@ -7,10 +7,11 @@ from operator import attrgetter
 from penstock import codec
 from penstock.domain.outcomes import ErrorRecord, Settlement
 from penstock.domain.states import JobState, Way
-from penstock.store.program import Call, LaneKey, NeedLanes, Steps, program, wake_queues
+from penstock.store.program import Call, LaneKey, NeedLanes, Row, Steps, program, wake_queues
 from penstock.store.programs.flow import Ended, after_end
 
 _JOB_ID = attrgetter("job_id")
+"""Batches are written in the order of their ids, so that two of them lock rows in the same order."""
 
 
 @dataclass(slots=True)
@@ -40,22 +41,24 @@ def complete(ends: Sequence[RunEnd], now: int) -> Steps[set[str]]:
 
     The rest is for `settle`: lost claims, requested cancels, and jobs that something was tied to after their claim.
     """
-    # In id order, so that two batches lock rows in the same order.
     ordered = sorted(ends, key=_JOB_ID)
+    return {row[0] for row in (yield Call("complete", _completions(ordered, now, tied=False), only=True))}
+
+
+def _completions(ends: Sequence[RunEnd], now: int, *, tied: bool) -> dict[str, object]:
     rows = codec.Batch(
-        id=[end.job_id for end in ordered],
-        claim=[end.claim_id for end in ordered],
-        attempt=[end.settlement.attempt for end in ordered],
-        started=[end.started_at for end in ordered],
+        id=[end.job_id for end in ends],
+        claim=[end.claim_id for end in ends],
+        attempt=[end.settlement.attempt for end in ends],
+        started=[end.started_at for end in ends],
     )
     # As a JSON string that holds JSON, so that both dialects store a bare string or boolean unchanged.
     results = [
         {"id": end.job_id, "claim": end.claim_id, "result": end.settlement.result.decode()}
-        for end in ordered
+        for end in ends
         if end.settlement.result is not None
     ]
-    done = yield Call("complete", {"rows": rows, "results": codec.rows(results), "now": now}, only=True)
-    return {row[0] for row in done}
+    return {"rows": rows, "results": codec.rows(results), "now": now, "tied": tied}
 
 
 @program
@@ -73,12 +76,18 @@ def settle(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[dict[str, Job
 
 def _settle(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[dict[str, JobState]]:
     """`settle` for ends of different jobs."""
-    solo = yield from _solo_lanes(ends)
-    # In id order, so that two batches lock rows in the same order.
     ordered = sorted(ends, key=_JOB_ID)
-    rows = [_row(end, solo) for end in ordered]
-    results = [row for row in rows if "result" in row]
-    answer = yield Call("settle", {"rows": codec.rows(rows), "results": codec.rows(results), "now": now})
+    answer: list[Row] = []
+    completing = [end for end in ordered if end.settlement.way is Way.COMPLETE]
+    if completing:
+        answer += yield Call("complete", _completions(completing, now, tied=True))
+    done = {row[0] for row in answer}
+    others = [end for end in ordered if end.job_id not in done]
+    if others:
+        solo = yield from _solo_lanes(others)
+        rows = [_row(end, solo) for end in others]
+        results = [row for row in rows if "result" in row]
+        answer += yield Call("settle", {"rows": codec.rows(rows), "results": codec.rows(results), "now": now})
     states = {row[0]: JobState(row[1]) for row in answer}
     yield from _record_errors([end for end in ordered if end.job_id in states], now, worker)
     held = {end.job_id: end.settlement for end in ends if end.job_id in states}

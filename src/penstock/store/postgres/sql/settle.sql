@@ -1,6 +1,6 @@
 -- name: complete
--- The short way of `settle`, for completed runs of jobs that nothing is tied to and that nobody has asked to cancel.
--- Waiting for a lock, it looks again: what was tied to the job meanwhile keeps it for `settle`.
+-- The short way of `settle`, for completed runs that nobody has asked to cancel. Unless `tied`, only of jobs that nothing is
+-- tied to. Waiting for a lock, it looks again: what was tied to the job meanwhile keeps it for `settle`.
 WITH rows AS MATERIALIZED (
     SELECT * FROM unnest(:rows.id::uuid[], :rows.claim::bigint[], :rows.attempt::smallint[], :rows.started::bigint[])
         AS r(id, claim, attempt, started)
@@ -9,15 +9,16 @@ WITH rows AS MATERIALIZED (
         state = 'completed', finished_at = :now, claim_id = NULL, attempt = r.attempt, started_at = r.started, reason = NULL
     FROM rows r
     WHERE j.id = ANY (ARRAY[r.id]) AND j.claim_id = r.claim AND j.cancel_requested_at IS NULL
-      AND j.flow_id IS NULL AND NOT j.has_children AND j.unique_key IS NULL AND j.concurrency_key IS NULL
-    RETURNING j.id
+      AND (:tied OR (
+          j.flow_id IS NULL AND NOT j.has_children AND j.unique_key IS NULL AND j.concurrency_key IS NULL))
+    RETURNING j.id, j.flow_id, j.has_children, j.unique_key, j.concurrency_key
 ), kept AS (
     INSERT INTO penstock.results (job_id, result)
     SELECT d.id, r.result::json
     FROM json_to_recordset(:results::json) AS r(id uuid, result text) JOIN done d ON d.id = r.id
     ON CONFLICT (job_id) DO UPDATE SET result = excluded.result
 )
-SELECT id FROM done;
+SELECT id, 'completed', flow_id, has_children, unique_key, concurrency_key FROM done;
 
 -- name: settle
 -- The one statement that ends runs: fenced by claim, whatever the outcome. Of a run whose cancel was requested only

@@ -1,10 +1,11 @@
 -- name: complete
--- The short way of `settle`, for completed runs of jobs that nothing is tied to and that nobody has asked to cancel.
+-- The short way of `settle`, for completed runs that nobody has asked to cancel. Unless `tied`, only of jobs that nothing is
+-- tied to.
 INSERT INTO penstock_results (job_id, result)
 SELECT j.id, json_extract(r.value, '$.result')
 FROM json_each(:results) r CROSS JOIN penstock_jobs j ON j.id = json_extract(r.value, '$.id')
 WHERE j.claim_id = json_extract(r.value, '$.claim') AND j.state = 'running' AND j.cancel_requested_at IS NULL
-  AND j.flow_id IS NULL AND NOT j.has_children AND j.unique_key IS NULL AND j.concurrency_key IS NULL
+  AND (:tied OR (j.flow_id IS NULL AND NOT j.has_children AND j.unique_key IS NULL AND j.concurrency_key IS NULL))
 ON CONFLICT (job_id) DO UPDATE SET result = excluded.result
 ;;
 UPDATE penstock_jobs AS j SET
@@ -14,8 +15,8 @@ FROM (
            json_extract(value, '$[2]') AS attempt, json_extract(value, '$[3]') AS started
     FROM json_each(:rows)) AS r
 WHERE j.id = r.id AND j.claim_id = r.claim AND j.state = 'running' AND j.cancel_requested_at IS NULL
-  AND j.flow_id IS NULL AND NOT j.has_children AND j.unique_key IS NULL AND j.concurrency_key IS NULL
-RETURNING id
+  AND (:tied OR (j.flow_id IS NULL AND NOT j.has_children AND j.unique_key IS NULL AND j.concurrency_key IS NULL))
+RETURNING id, state, flow_id, has_children, unique_key, concurrency_key
 
 -- name: settle
 -- The one statement that ends runs: fenced by claim, whatever the outcome. Of a run whose cancel was requested only
