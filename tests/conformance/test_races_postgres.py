@@ -167,7 +167,7 @@ async def test_the_first_uses_of_a_concurrency_key_take_turns(
     await second.commit()
     three, third = await third_task
     await third.commit()
-    assert len(one) + len(two) + len(three) == 2
+    assert len(one.jobs) + len(two.jobs) + len(three.jobs) == 2
 
 
 async def test_a_claim_passes_over_what_another_is_taking(

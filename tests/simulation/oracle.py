@@ -66,21 +66,25 @@ class Oracle(Model):
         return 0 if self._all_fit else super()._running(ckey)
 
     def admit(self, claim_id: int, jobs: Sequence[ClaimedJob]) -> list[str]:
-        """Of claimed jobs, those that may start beside what others hold of their keys; the rest is parked."""
+        """Of claimed jobs, those that may start beside what others hold of their keys; the rest is parked, or is to
+
+        end when its cancel was requested meanwhile: then it never counts as admitted.
+        """
         keys = Counter(job.concurrency_key for job in jobs if job.concurrency_key is not None)
         running = {key: self._running(key) - own for key, own in keys.items()}
         kept: list[str] = []
         for claimed in jobs:
-            self.unadmitted.discard(Run(claimed.id, claim_id))
             key = claimed.concurrency_key
+            job = self.jobs.get(claimed.id)
+            holds = job is not None and job.claim == claim_id
             if key is None or running[key] < (claimed.concurrency_limit or 0):
                 kept.append(claimed.id)
                 running |= {} if key is None else {key: running[key] + 1}
-                continue
-            job = self.jobs.get(claimed.id)
-            if job is not None and job.claim == claim_id:
+                self.unadmitted.discard(Run(claimed.id, claim_id))
+            elif job is not None and holds and not job.stop_asked:
                 job.go(JobState.SCHEDULED)
                 job.claim = None
+                self.unadmitted.discard(Run(claimed.id, claim_id))
         return kept
 
     def write_endings(self, endings: Sequence[Ending]) -> dict[str, JobState]:

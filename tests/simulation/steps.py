@@ -9,7 +9,7 @@ from penstock.domain.states import JobState
 from penstock.store.program import Program
 from penstock.store.programs.cancel import CancelReport, cancel, cancel_flow, expire
 from penstock.store.programs.change import Move, move_waiting, pause_queue, resume_queue
-from penstock.store.programs.claim import Claimed, ClaimRequest, admit, claim, fall_due, unpark_all
+from penstock.store.programs.claim import Admitted, Claimed, ClaimRequest, admit, claim, fall_due, unpark_all
 from penstock.store.programs.commit import Writes, commit, finish
 from penstock.store.programs.enqueue import Fence
 from penstock.store.programs.events import StoredEvent, read_events
@@ -71,13 +71,13 @@ def claiming(queue: str, limit: int, claim_id: int, worker: int, now: int, *, so
     )
 
 
-def admitting(claim_id: int, jobs: Sequence[ClaimedJob], now: int) -> Step[list[ClaimedJob]]:
+def admitting(claim_id: int, jobs: Sequence[ClaimedJob], now: int) -> Step[Admitted]:
     """A fetcher, before it begins jobs that have concurrency keys."""
     return Step(
         admit(claim_id, jobs),
         now,
         lambda oracle: oracle.admit(claim_id, jobs),
-        lambda kept: [job.id for job in kept],
+        lambda admitted: [job.id for job in admitted.jobs],
         fences=frozenset((job.id, claim_id) for job in jobs),
     )
 

@@ -162,14 +162,14 @@ class Worker(Process):
             claimed = yield from self.ask(
                 lambda now: steps.claiming(queue, limit, claim_id, memory.number, now, solo=solo)
             )
-            jobs = claimed.jobs
+            jobs, stopped = claimed.jobs, claimed.stopped
             if claimed.unadmitted:
                 yield rng.choice((0.0, 0.0, 2.0))
-                jobs = yield from self.ask(lambda now: steps.admitting(claim_id, claimed.jobs, now))
+                jobs, stopped = yield from self.ask(lambda now: steps.admitting(claim_id, claimed.jobs, now))
         finally:
             memory.claiming.discard(claim_id)
-        for job in jobs:
-            held = Held(job, solo)
+        for job in (*jobs, *stopped):
+            held = Held(job, solo, stop="cancel" if job in stopped else None)
             memory.held[held.run] = held
             self._scheduler.spawn(self, self._live(held))
         if solo and jobs:

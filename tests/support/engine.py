@@ -76,8 +76,8 @@ class HandWorker:
         claimed = await self.store.run(claim(request, self.store.clock.now()), durable=False)
         if not claimed.unadmitted:
             return claimed
-        jobs = await self.store.run(admit(request.claim_id, claimed.jobs), durable=False)
-        return replace(claimed, jobs=jobs, unadmitted=False)
+        admitted = await self.store.run(admit(request.claim_id, claimed.jobs), durable=False)
+        return replace(claimed, jobs=admitted.jobs, stopped=admitted.stopped, unadmitted=False)
 
     async def claim(self, limit: int = 1000, **asked: Any) -> list[ClaimedJob]:
         """The claimed jobs, in order."""

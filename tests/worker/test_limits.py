@@ -180,13 +180,13 @@ def test_a_gated_queue_is_never_claimed_ahead():
     assert feed.wanted(running=10, prefetch=200) == 0
 
 
-def test_the_next_batch_is_claimed_when_the_buffer_is_half_empty():
+def test_the_next_batch_is_claimed_when_a_quarter_of_the_buffer_is_empty():
     feed = _feed()
     feed.learn(0.0001)
-    feed.take(Claimed([_job(n) for n in range(100)], full=True), 0.0, 0)
+    feed.take(Claimed([_job(n) for n in range(150)], full=True), 0.0, 0)
     assert feed.wanted(running=10, prefetch=200) == 0
     feed.buffer.popleft()
-    assert feed.wanted(running=10, prefetch=200) == 101
+    assert feed.wanted(running=10, prefetch=200) == 51
 
 
 def test_a_position_is_remembered_until_a_wake_up_below_it_or_a_second():

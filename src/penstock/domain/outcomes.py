@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple, assert_never
 
 from penstock.domain.order import position
@@ -119,7 +120,13 @@ class Settlement(NamedTuple):
 
 def completed(attempts_before: int, losses_before: int, result: bytes | None) -> Settlement:
     """The settlement of a run whose handler returned."""
-    return Settlement(Way.COMPLETE, JobState.COMPLETED, attempts_before + 1, losses_before, result=result)
+    settlement = _completed(attempts_before, losses_before)
+    return settlement if result is None else settlement._replace(result=result)
+
+
+@lru_cache(maxsize=256)
+def _completed(attempts_before: int, losses_before: int) -> Settlement:
+    return Settlement(Way.COMPLETE, JobState.COMPLETED, attempts_before + 1, losses_before)
 
 
 def decide(outcome: Outcome, run: RunFacts, now: int, rng: random.Random) -> Settlement:

@@ -41,7 +41,8 @@ class Claims:
         try:
             claimed = await self.write(claim(request, self.store.clock.now()))
             if claimed.unadmitted:
-                claimed = replace(claimed, jobs=await self.write(admit(request.claim_id, claimed.jobs)))
+                admitted = await self.write(admit(request.claim_id, claimed.jobs))
+                claimed = replace(claimed, jobs=admitted.jobs, stopped=admitted.stopped)
         except BaseException:
             feed.due = True
             raise

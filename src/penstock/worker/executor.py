@@ -190,7 +190,7 @@ class Executor(Service):
         else:
             self._tell(run, outcome)
         self._slots[run.claimed.queue] -= 1
-        self.on_free(run, self._age(run))
+        self.on_free(run, self._loop.time() - run.began)
 
     def _kill(self, run: Run) -> None:
         logger.warning("a handler does not stop", seconds=self._age(run), asked=run.stop_reason, **_fields(run))

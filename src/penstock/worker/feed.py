@@ -9,7 +9,7 @@ from penstock.store.programs.claim import Claimed
 from penstock.worker.pacing import jittered
 from penstock.worker.stats import Counts
 
-SOON_S = 0.02
+SOON_S = 0.05
 """A job is claimed ahead of a free slot only if, at the pace of late, it starts within this."""
 STALE_S = 1.0
 """Prefetched jobs that have not moved for this long are given back: another worker may be free."""
@@ -70,10 +70,13 @@ class Feed:
         return min(prefetch, int(self.settings.concurrency * SOON_S / max(self._mean_s, 1e-6)))
 
     def wanted(self, running: int, prefetch: int) -> int:
-        """How many to claim now; 0 while the buffer is at least half full, so that claims are worth their trip."""
+        """How many to claim now; 0 while three quarters of the buffer are full, so that claims are worth their trip.
+
+        No emptier: what is left has to last until the claim comes back.
+        """
         free = self.settings.concurrency - running - len(self.buffer)
         ahead = self.ahead(prefetch)
-        if free <= 0 and (not ahead or 2 * len(self.buffer) >= ahead):
+        if free <= 0 and (not ahead or 4 * len(self.buffer) >= 3 * ahead):
             return 0
         return max(0, free + ahead)
 

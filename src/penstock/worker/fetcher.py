@@ -226,7 +226,10 @@ class Fetcher(Service):
 
     async def claim(self, feed: Feed, limit: int, *, solo: bool = False) -> Claimed:
         """Claim from one queue."""
-        return await self._claims.claim(feed, limit, solo=solo)
+        claimed = await self._claims.claim(feed, limit, solo=solo)
+        for job in claimed.stopped:
+            self._backs.cancelled(job, "its cancel was requested")
+        return claimed
 
     async def has_solo(self, feed: Feed) -> bool:
         """Whether a job that has to be claimed alone is ready in this queue."""

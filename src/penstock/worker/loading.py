@@ -73,7 +73,8 @@ class DataLoader:
 
     def forget(self, claimed: ClaimedJob) -> None:
         """The run has ended: its secrets need no longer be known."""
-        self._redactor.forget(claimed.id, claimed.claim_id)
+        if self._redactor.known:
+            self._redactor.forget(claimed.id, claimed.claim_id)
 
     def _data(self, claimed: ClaimedJob, entry: HandlerEntry) -> JobData:
         text: str | bytes = claimed.data

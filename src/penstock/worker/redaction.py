@@ -1,7 +1,6 @@
 """Opened secrets do not leave in texts: errors, logs, progress."""
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from penstock.domain.secret import MASK
@@ -16,7 +15,7 @@ class Redactor:
     @property
     def known(self) -> Mapping[tuple[str, int], Any]:
         """(job id, claim id) of the runs that have opened secrets."""
-        return MappingProxyType(self._secrets)
+        return self._secrets
 
     def remember(self, job_id: str, claim_id: int, secrets: Iterable[str]) -> None:
         """These were opened for this run. The longest is masked first, since one may be part of another."""

@@ -131,6 +131,15 @@ async def test_a_cancelled_trip_ends_the_connection_and_the_statement(database: 
         await asyncio.sleep(0.01)
 
 
+async def test_a_trip_that_is_thrown_away_ends_the_connection(database: str) -> None:
+    async with opened(database) as wire:
+        trip = wire.send((ONE,))
+        trip.send(None)
+        trip.close()
+        with pytest.raises(psycopg.OperationalError, match="cancelled"):
+            await wire.send((Query(b"SELECT 2"),))
+
+
 async def test_a_cut_in_the_middle_says_why(wire: PipelinedWire, other: Other) -> None:
     [(backend,)] = await wire.send((BACKEND,))
     task = asyncio.create_task(wire.send((Query(b"SELECT pg_sleep(300)"),)))

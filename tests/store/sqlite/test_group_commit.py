@@ -11,7 +11,7 @@ from penstock.store.program import Call, Steps, program
 from penstock.store.sqlite import group as group_module
 from penstock.store.sqlite import ticket as ticket_module
 from penstock.store.sqlite.store import SqliteStore
-from tests.store.sqlite.things import add, listing, make_store, synchronous_level
+from tests.store.sqlite.things import add, blocking, listing, make_store, synchronous_level
 
 
 class HeldLock:
@@ -27,14 +27,6 @@ class HeldLock:
     def __exit__(self, *_exc):
         self._connection.execute("ROLLBACK")
         self._connection.close()
-
-
-@program
-def blocking(began: threading.Event, go_on: threading.Event) -> Steps[None]:
-    """Holds the writer thread, so that what is submitted meanwhile becomes one group."""
-    began.set()
-    assert go_on.wait(20)
-    yield Call("things")
 
 
 @pytest.fixture
@@ -153,16 +145,6 @@ async def test_only_groups_without_durable_members_skip_the_disk(store):
         "PRAGMA synchronous = NORMAL",
         "PRAGMA synchronous = FULL",
     ]
-
-
-async def test_one_durable_member_makes_its_group_durable(store):
-    began, go_on = threading.Event(), threading.Event()
-    writer = store._parts().writer
-    writer.submit(blocking(began, go_on), False)
-    assert began.wait(20)
-    loose, durable = writer.submit(synchronous_level(), False), writer.submit(synchronous_level(), True)
-    go_on.set()
-    assert (await asyncio.wrap_future(loose), await asyncio.wrap_future(durable)) == (2, 2)
 
 
 async def test_a_loop_is_called_once_for_a_group(store, gather_group, monkeypatch):

@@ -1,4 +1,5 @@
 import sqlite3
+from typing import Any
 
 import pytest
 
@@ -7,8 +8,11 @@ from penstock.errors import ConfigurationError
 from penstock.store import migrations
 from penstock.store.lanes import LaneCache
 from penstock.store.program import Call, Lane, LaneKey, Steps, program
+from penstock.store.programs.claim import ClaimRequest, claim
+from penstock.store.programs.enqueue import enqueue_alike
+from penstock.store.programs.new import Alike, Template
 from penstock.store.sqlite.migrate import migrate
-from penstock.store.sqlite.runner import execute, own_statements, run_inline
+from penstock.store.sqlite.runner import execute, own_statements, prepare, run_inline
 from penstock.store.sqlite.store import SqliteStore
 from tests.store.sqlite.things import THINGS, add, lanes, listing
 
@@ -68,6 +72,34 @@ def test_parts_of_a_statement_run_in_order_and_the_last_one_answers(connection):
 def test_json_reaches_sqlite_as_text(connection):
     call = Call("from_json", {"names": codec.ids(["ä", True, None])})
     assert run_inline(connection, with_call(call), THINGS)[0] == [("ä",), (1,), (None,)]
+
+
+def test_packed_rows_are_unpacked_in_order(connection):
+    for name in ("a", "ä", "c"):
+        run_inline(connection, add(name), THINGS)
+    select = "SELECT json_group_array(json_array(id, name, NULL)) FROM things GROUP BY id > 2 ORDER BY id"
+    packed = prepare({"packed": f"-- packed\n{select}"})
+    rows = run_inline(connection, with_call(Call("packed")), packed)[0]
+    assert [tuple(row) for row in rows] == [(1, "a", None), (2, "ä", None), (3, "c", None)]
+
+
+async def test_a_claim_packs_small_jobs_together_and_large_ones_alone(store: SqliteStore):
+    lane, ids = LaneKey("q", "a"), codec.new_ids(4)
+    texts = [b'{"t":"%s"}' % (letter * size) for letter, size in ((b"a", 1), (b"b", 9_000), (b"c", 2), (b"d", 9_000))]
+    await store.run(enqueue_alike([Alike(Template(lane, 0, 1), ids, texts)], 1))
+    packs: list[Any] = []
+
+    def noted(_cursor: object, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        packs.append(row[0])
+        return row
+
+    store._parts().writer._connection.row_factory = noted
+    claimed = await store.run(claim(ClaimRequest("q", ("a",), 10, claim_id=2**63 - 1, worker_id=1), 2))
+    assert [(job.id, job.data) for job in claimed.jobs] == [
+        (id_, text.decode()) for id_, text in zip(ids, texts, strict=True)
+    ]
+    assert {job.claim_id for job in claimed.jobs} == {2**63 - 1}
+    assert sorted(pack.count(',"q",') for pack in packs if isinstance(pack, str)) == [1, 1, 2]
 
 
 def test_an_unknown_statement_is_named(connection):

@@ -198,6 +198,21 @@ def test_few_datagrams_are_merged(tmp_path):
     inbox.close()
 
 
+def test_a_busy_sender_does_not_list_the_folder_each_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(datagrams, "LIST_SECONDS", 3600.0)
+    inbox, sender = Inbox(tmp_path / "sockets"), Sender(tmp_path / "sockets")
+    sender.send(frozenset({"a"}), None)
+    late = Inbox(tmp_path / "sockets")
+    sender.send(frozenset({"b"}), None)
+    assert inbox.read() == [{"a", "b"}]
+    monkeypatch.setattr(datagrams, "LIST_SECONDS", 0.0)
+    sender.send(frozenset({"c"}), None)
+    assert inbox.read() == [{"c"}]
+    assert late.read() == [{"c"}]
+    for one in (sender, inbox, late):
+        one.close()
+
+
 def test_sending_without_any_listener_is_no_error(tmp_path):
     sender = Sender(tmp_path / "nothing here")
     sender.send(frozenset({"t"}), None)

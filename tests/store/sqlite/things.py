@@ -1,6 +1,7 @@
 """Tiny programs with statements of their own, and stores that know them."""
 
 import sqlite3
+import threading
 from pathlib import Path
 
 from penstock.store.program import Call, Lane, LaneKey, NeedLanes, Steps, Wake, program
@@ -73,3 +74,11 @@ def lanes(*keys: LaneKey) -> Steps[list[Lane]]:
 def synchronous_level() -> Steps[int]:
     """How far commits of this connection reach: 1 NORMAL, 2 FULL."""
     return (yield Call("synchronous"))[0][0]
+
+
+@program
+def blocking(began: threading.Event, go_on: threading.Event) -> Steps[None]:
+    """Holds the writer thread, so that what is submitted meanwhile becomes one group."""
+    began.set()
+    assert go_on.wait(20)
+    yield Call("things")

@@ -83,7 +83,7 @@ class PipelinedWire:
             self._begin_copy(trip[0])
         try:
             await self._answered
-        except asyncio.CancelledError:
+        except BaseException:  # also a coroutine that is thrown away
             self._detach("a trip was cancelled")
             raise
         finally:

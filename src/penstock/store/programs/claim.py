@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from operator import attrgetter
+from typing import NamedTuple
 
 from penstock import codec
 from penstock.domain.claimed import ClaimedJob
@@ -39,13 +40,22 @@ class ClaimRequest:
 class Claimed:
     """The jobs taken, in order; `full`: there may be more; `next_at`: when a rate lets the next one start (µs).
 
-    `unadmitted`: some have a concurrency key and may not start before `admit` has looked at it.
+    `unadmitted`: some have a concurrency key and may not start before `admit` has looked at it. `stopped`: taken, but
+    their cancel was requested before they could be admitted; they are to end as cancelled.
     """
 
     jobs: list[ClaimedJob]
     full: bool
     next_at: int | None = None
     unadmitted: bool = False
+    stopped: Sequence[ClaimedJob] = ()
+
+
+class Admitted(NamedTuple):
+    """Of claimed jobs those that may start, and those that are to end as cancelled. The rest was parked."""
+
+    jobs: list[ClaimedJob]
+    stopped: Sequence[ClaimedJob] = ()
 
 
 @program
@@ -63,18 +73,20 @@ def claim(request: ClaimRequest, now: int) -> Steps[Claimed]:
     full = len(rows) >= limit
     jobs = _in_order([ClaimedJob._make(row) for row in rows])
     unadmitted = any(job.concurrency_key is not None for job in jobs)
+    stopped: Sequence[ClaimedJob] = ()
     if request.gated:
         if unadmitted:
-            jobs, unadmitted = (yield from _admit(request.claim_id, jobs)), False
+            jobs, stopped = yield from _admit(request.claim_id, jobs)
+            unadmitted = False
         if spend is not None and jobs:
             rate, starts = spend
             noted = codec.dumps(record(rate, starts, now, len(jobs)))
             yield Call("spend_rate", {"queue": request.queue, "starts": noted})
-    return Claimed(jobs, full, next_at, unadmitted)
+    return Claimed(jobs, full, next_at, unadmitted, stopped)
 
 
 @program
-def admit(claim_id: int, jobs: Sequence[ClaimedJob]) -> Steps[list[ClaimedJob]]:
+def admit(claim_id: int, jobs: Sequence[ClaimedJob]) -> Steps[Admitted]:
     """Of the jobs of an unadmitted claim, those that may start; the rest is parked until its key has room."""
     return (yield from _admit(claim_id, jobs))
 
@@ -126,7 +138,7 @@ def _gate(request: ClaimRequest, now: int) -> Steps[tuple[int, int | None, tuple
     return min(limit, allowed), next_at, (rate, starts)
 
 
-def _admit(claim_id: int, jobs: Sequence[ClaimedJob]) -> Steps[list[ClaimedJob]]:
+def _admit(claim_id: int, jobs: Sequence[ClaimedJob]) -> Steps[Admitted]:
     """Keep at most n running per concurrency key. The key's lock is taken after the claim, so the count that follows
 
     sees every claim that committed before and holds back every one that comes after. When several workers hold claims
@@ -137,18 +149,20 @@ def _admit(claim_id: int, jobs: Sequence[ClaimedJob]) -> Steps[list[ClaimedJob]]
     running = Counter(dict((yield Call("running_by_key", {"keys": codec.ids(keys)}))))
     running.subtract(job.concurrency_key for job in jobs if job.concurrency_key is not None)
     kept: list[ClaimedJob] = []
-    parked: list[str] = []
+    over: list[ClaimedJob] = []
     for job in jobs:
         key = job.concurrency_key
         if key is not None:
             if running[key] >= job.concurrency_limit:
-                parked.append(job.id)
+                over.append(job)
                 continue
             running[key] += 1
         kept.append(job)
-    if parked:
-        yield Call("park", {"ids": codec.ids(parked), "claim_id": claim_id})
-    return kept
+    if not over:
+        return Admitted(kept)
+    rows = yield Call("park", {"ids": codec.ids([job.id for job in over]), "claim_id": claim_id})
+    parked = {row[0] for row in rows}
+    return Admitted(kept, [job for job in over if job.id not in parked])
 
 
 def _lock_keys(keys: Sequence[str]) -> Steps[None]:

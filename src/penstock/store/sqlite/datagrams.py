@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,9 @@ LONGEST_PATH = 100
 
 LONGEST_PAYLOAD = 1024
 """Bytes; more topics than fit are sent as "everything"."""
+
+LIST_SECONDS = 0.02
+"""A sender that sends often lists the folder this often: a listener may miss what is sent in its first moments."""
 
 _FULL = 8
 """Linux queues at least 10 datagrams a socket: after this many at once some may have been dropped."""
@@ -62,27 +66,36 @@ def decode(payload: bytes) -> Topics:
 
 
 class Sender:
-    """Sends to all sockets of the folder but one's own; from any thread."""
+    """Sends to all sockets of the folder but one's own; from one thread."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._names: list[str] = []
+        self._listed_at = -LIST_SECONDS
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
 
     def send(self, topics: Topics, own: str | None) -> None:
         """Send; `own`: the name of the socket to leave out."""
-        try:
-            names = os.listdir(self._folder)
-        except OSError:  # nobody listens, or another user's folder
-            return
-        payload = encode(topics)
-        for name in names:
-            if name != own and name.endswith(".sock"):
+        names = [name for name in self._listeners() if name != own]
+        if names:
+            payload = encode(topics)
+            for name in names:
                 self._send_to(os.path.join(self._folder, name), payload)
 
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+    def _listeners(self) -> list[str]:
+        now = time.monotonic()
+        if now - self._listed_at >= LIST_SECONDS:
+            self._listed_at = now
+            try:
+                self._names = [name for name in os.listdir(self._folder) if name.endswith(".sock")]
+            except OSError:  # nobody listens, or another user's folder
+                self._names = []
+        return self._names
 
     def _send_to(self, address: str, payload: bytes) -> None:
         try:

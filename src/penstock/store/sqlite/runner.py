@@ -9,6 +9,7 @@ from collections.abc import Generator, Mapping
 from functools import cache
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, assert_never
 
+from penstock import codec
 from penstock.codec import Batch, JsonText
 from penstock.errors import ConfigurationError
 from penstock.store import statements
@@ -19,10 +20,16 @@ from penstock.store.program import Call, Lane, LaneKey, NeedLanes, Program, Row,
 R = TypeVar("R")
 
 Statements: TypeAlias = Mapping[str, tuple[str, ...]]
-"""Each name's SQL, split where a line holds only `;;`."""
+"""Each name's SQL, split where a line holds only `;;`. What begins with the line `-- packed` answers rows as JSON."""
 
 SqlStep: TypeAlias = tuple[str, Mapping[str, Any]]
 """One SQL statement and its named parameters."""
+
+_PACKED = "-- packed"
+"""Marks a statement whose every row holds one value: JSON of many rows. The driver takes the interpreter lock anew for
+
+each row, which a busy event loop keeps it waiting for.
+"""
 
 _SPLIT = re.compile(r"^;;[ \t]*$", re.MULTILINE)
 
@@ -89,7 +96,11 @@ def _call(call: Call, known: Statements) -> Generator[SqlStep, list[Row], list[R
     rows: list[Row] = []
     for part in parts:
         rows = yield part, params
-    return rows
+    return _unpacked(rows) if parts[-1].startswith(_PACKED) else rows
+
+
+def _unpacked(rows: list[Row]) -> list[Row]:
+    return [row for (pack,) in rows for row in codec.loads(pack)]
 
 
 def _plain(value: Any) -> Any:

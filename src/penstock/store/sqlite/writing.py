@@ -75,6 +75,7 @@ class WriterLoop:
         self._lanes = lanes
         self._listener = listener
         self._waiting: deque[Ticket] = deque()
+        self._passed = False
         self._callers = Callers()
         self._closing = False
         self._watching = False
@@ -131,19 +132,22 @@ class WriterLoop:
 
     def _write(self) -> None:
         """Run one group, answer its members and wake whom it concerns."""
-        planned = [self._waiting[index] for index in range(min(len(self._waiting), MEMBERS))]
+        waiting = self._line()
+        planned = [waiting[index] for index in range(min(len(waiting), MEMBERS))]
         try:
             self._set_level(durable=any(ticket.durable for ticket in planned))
             patiently(lambda: self._connection.execute("BEGIN IMMEDIATE"))
         except (StoreUnavailable, sqlite3.Error) as error:
             self._callers.still_held()
             for _ in planned:
-                self._waiting.popleft()
+                waiting.popleft()
+            self._put_back(waiting)
             deliver([Ended(ticket, error=StoreUnavailable(str(error))) for ticket in planned if ticket.start()])
             return
         began = time.monotonic()
         topics = self._callers.ended()
-        group = run_group(self._connection, self._waiting, self._run)
+        group = run_group(self._connection, waiting, self._run)
+        self._put_back(waiting)
         held = time.monotonic() - began
         self._lanes.remember(group.lanes)
         deliver(group.ended)
@@ -151,6 +155,24 @@ class WriterLoop:
         _log_long(group, held)
         if self._waiting and held >= SECONDS:
             time.sleep(_COURTESY_SECONDS)
+
+    def _line(self) -> deque[Ticket]:
+        """Whose turn it is: what needs no disk passes what does, so that the jobs of a claim run while the disk works.
+
+        Every other time all go in the order in which they came, so that nobody waits for long and nothing durable
+        passes what came before it: the progress of a run is written before its end.
+        """
+        loose = deque(ticket for ticket in self._waiting if not ticket.durable)
+        self._passed = 0 < len(loose) < len(self._waiting) and not self._passed
+        if not self._passed:
+            return self._waiting
+        self._waiting = deque(ticket for ticket in self._waiting if ticket.durable)
+        return loose
+
+    def _put_back(self, line: deque[Ticket]) -> None:
+        """What was left of a line that passed the others."""
+        if line is not self._waiting:
+            self._waiting.extendleft(reversed(line))
 
     def _run(self, program: Program[Any]) -> Outcome[Any]:
         return execute(self._connection, program, self._statements, self._lanes)

@@ -98,10 +98,12 @@ WHERE concurrency_key = ANY (ARRAY(SELECT json_array_elements_text(:keys::json))
 GROUP BY concurrency_key;
 
 -- name: park
--- A scheduled job without a due time is parked.
+-- A scheduled job without a due time is parked. One whose cancel was requested since its claim is to end instead.
 UPDATE penstock.jobs SET
     state = 'scheduled', claim_id = NULL, worker_id = NULL, claimed_at = NULL, due_at = NULL, reason = 'concurrency'
-WHERE id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid)) AND claim_id = :claim_id;
+WHERE id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid)) AND claim_id = :claim_id
+  AND cancel_requested_at IS NULL
+RETURNING id;
 
 -- name: unpark
 -- Room in a key lets its first parked jobs go on; a job of a smaller limit than what runs stays.

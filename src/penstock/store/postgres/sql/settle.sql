@@ -6,7 +6,8 @@ WITH rows AS MATERIALIZED (
         AS r(id, claim, attempt, started)
 ), done AS (
     UPDATE penstock.jobs j SET
-        state = 'completed', finished_at = :now, claim_id = NULL, attempt = r.attempt, started_at = r.started, reason = NULL
+        state = 'completed', finished_at = :now, claim_id = NULL, attempt = r.attempt,
+        started_at = coalesce(r.started, j.started_at), reason = NULL
     FROM rows r
     WHERE j.id = ANY (ARRAY[r.id]) AND j.claim_id = r.claim AND j.cancel_requested_at IS NULL
       AND (:tied OR (

@@ -26,17 +26,21 @@ WHERE rowid IN (
         WHERE (SELECT count(*) FROM wanted) > 1 AND j.rowid IN (
             SELECT k.rowid FROM penstock_jobs k
             WHERE k.lane_id = w.id AND k.state = 'ready' ORDER BY k.position LIMIT :limit)
-        ORDER BY band, turn, j.position LIMIT :limit))
+        ORDER BY band, turn, position LIMIT :limit))
 ;;
-SELECT j.id, j.claim_id, l.queue, j.lane_id, l.kind, l.tenant, j.position, j.priority, j.attempt, j.losses,
-       j.max_attempts, j.created_at, j.deadline_at, j.flow_id,
-       j.flow_id IS NOT NULL OR j.has_children OR j.unique_key IS NOT NULL OR j.concurrency_key IS NOT NULL,
-       j.concurrency_key, j.concurrency_limit, d.data, d.options, q.aging_step
+-- packed
+-- Small jobs in one row, a large one in a row of its own: no row may be longer than SQLite's longest text.
+SELECT json_group_array(json_array(
+    j.id, j.claim_id, l.queue, j.lane_id, l.kind, l.tenant, j.position, j.priority, j.attempt, j.losses,
+    j.max_attempts, j.created_at, j.deadline_at, j.flow_id,
+    j.flow_id IS NOT NULL OR j.has_children OR j.unique_key IS NOT NULL OR j.concurrency_key IS NOT NULL,
+    j.concurrency_key, j.concurrency_limit, d.data, d.options, q.aging_step))
 FROM penstock_jobs j
 CROSS JOIN penstock_lanes l ON l.id = j.lane_id
 LEFT JOIN penstock_queues q ON q.name = l.queue
 CROSS JOIN penstock_job_data d ON d.job_id = j.id
 WHERE j.state = 'running' AND j.worker_id = :worker_id AND j.claim_id = :claim_id
+GROUP BY CASE WHEN length(d.data) <= 4096 THEN 0 ELSE j.rowid END
 
 -- name: fall_due
 UPDATE penstock_jobs SET
@@ -80,10 +84,11 @@ WHERE concurrency_key IN (SELECT value FROM json_each(:keys)) AND state = 'runni
 GROUP BY concurrency_key
 
 -- name: park
--- A scheduled job without a due time is parked.
+-- A scheduled job without a due time is parked. One whose cancel was requested since its claim is to end instead.
 UPDATE penstock_jobs SET
     state = 'scheduled', claim_id = NULL, worker_id = NULL, claimed_at = NULL, due_at = NULL, reason = 'concurrency'
-WHERE id IN (SELECT value FROM json_each(:ids)) AND claim_id = :claim_id
+WHERE id IN (SELECT value FROM json_each(:ids)) AND claim_id = :claim_id AND cancel_requested_at IS NULL
+RETURNING id
 
 -- name: unpark
 UPDATE penstock_jobs SET state = 'ready', reason = NULL

@@ -9,7 +9,8 @@ WHERE j.claim_id = json_extract(r.value, '$.claim') AND j.state = 'running' AND 
 ON CONFLICT (job_id) DO UPDATE SET result = excluded.result
 ;;
 UPDATE penstock_jobs AS j SET
-    state = 'completed', finished_at = :now, claim_id = NULL, attempt = r.attempt, started_at = r.started, reason = NULL
+    state = 'completed', finished_at = :now, claim_id = NULL, attempt = r.attempt,
+    started_at = coalesce(r.started, j.started_at), reason = NULL
 FROM (
     SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS claim,
            json_extract(value, '$[2]') AS attempt, json_extract(value, '$[3]') AS started
