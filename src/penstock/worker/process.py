@@ -1,6 +1,7 @@
 """The main function of a worker process: its loop, and an end that no handler can hold up."""
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -12,6 +13,8 @@ from penstock.worker.logs import get_logger
 logger = get_logger(__name__)
 
 _LAST_WORDS_S = 0.5
+_COLLECT_AFTER = 20_000
+"""Objects made before the youngest are looked through for cycles: a batch of jobs makes thousands that live a moment."""
 
 
 def run_process(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
@@ -19,7 +22,11 @@ def run_process(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
 
     Does not return when a handler is left that will not stop: the process then ends at once with that code, since
     closing the loop would wait for the handler.
+
+    The garbage collector of the process is told that what is loaded now stays, and to look more seldom.
     """
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         code = runner.run(main())
         left = runner.run(_cancel_rest())

@@ -57,5 +57,5 @@ def test_parameters_are_numbered_and_everything_else_is_left_alone() -> None:
     text = "SELECT :b::text, :a, ':a', \":b\", x::json -- :c\nFROM t WHERE b = :b; -- done\n"
     statement = prepare({"s": text})["s"]
     assert statement.sql == b"SELECT $1::text, $2, ':a', \":b\", x::json \nFROM t WHERE b = $1"
-    assert statement == Statement("s", statement.sql, ("b", "a"))
+    assert statement == Statement("s", statement.sql, (("b", ""), ("a", "")))
     assert statement.bind({"a": 1, "b": 2, "c": 3}).values == (2, 1)

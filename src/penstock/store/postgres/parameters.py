@@ -26,23 +26,18 @@ class Query(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """A named statement: its SQL with `$n`, and the parameter that each n stands for."""
+    """A named statement: its SQL with `$n`, and the parameter that each n stands for, with its column in a batch or ""."""
 
     name: str
     sql: bytes
-    parameters: tuple[str, ...]
+    parameters: tuple[tuple[str, str], ...]
 
     def bind(self, params: Mapping[str, Any]) -> Query:
         """With these values. Raises ConfigurationError when one that the SQL uses is missing."""
         try:
-            return Query(self.sql, tuple([_value(params, name) for name in self.parameters]))
+            return Query(self.sql, tuple([params[n].column(c) if c else params[n] for n, c in self.parameters]))
         except KeyError as error:
             raise ConfigurationError(f"statement {self.name!r} was not given its parameter {error}") from error
-
-
-def _value(params: Mapping[str, Any], name: str) -> Any:
-    batch, dot, column = name.partition(".")
-    return params[batch].column(column) if dot else params[name]
 
 
 class Statements(dict[str, Statement]):
@@ -77,4 +72,9 @@ def _numbered(name: str, text: str) -> Statement:
         return "" if found[0].startswith("--") else found[0]
 
     sql = _TOKEN.sub(token, text).strip().rstrip(";")
-    return Statement(name, sql.encode(), tuple(numbers))
+    return Statement(name, sql.encode(), tuple(map(_parted, numbers)))
+
+
+def _parted(parameter: str) -> tuple[str, str]:
+    name, _, column = parameter.partition(".")
+    return name, column

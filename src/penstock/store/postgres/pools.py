@@ -99,9 +99,6 @@ class AsyncPool:
         options = connect_options(address)
         self._shelf = Shelf(lambda: AsyncConnection.connect(address.conninfo, **options), size)
 
-    async def open(self) -> None:
-        """Nothing to wait for: the first use connects."""
-
     async def close(self) -> None:
         """Close every connection; running programs end first, within CHECKOUT_SECONDS or on what they hold."""
         await self._shelf.close()

@@ -97,7 +97,6 @@ class PostgresStore(Store):
         with translated():
             async with connected(self._address) as wire:
                 await self._check(wire)
-        await pool.open()
         runner = Runner(pool, self._statements, self._lanes)
         return _Opened(
             loop=asyncio.get_running_loop(),
