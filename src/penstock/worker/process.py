@@ -14,7 +14,7 @@ logger = get_logger(__name__)
 
 _LAST_WORDS_S = 0.5
 _COLLECT_AFTER = 20_000
-"""Objects made before the youngest are looked through for cycles: a batch of jobs makes thousands that live a moment."""
+"""Objects made before the youngest are looked through for cycles: a batch makes thousands that live a moment."""
 
 
 def run_process(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
