@@ -26,7 +26,7 @@ class Query(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """A named statement: its SQL with `$n`, and what each n stands for: a parameter, and its column in a batch or ""."""
+    """A named statement: its SQL with `$n`, and for each n a parameter, with its column in a batch or ""."""
 
     name: str
     sql: bytes
