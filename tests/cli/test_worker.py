@@ -53,7 +53,7 @@ def test_runs_what_another_process_enqueues_and_ends_with_0(penstock: Program) -
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 0, said
-    assert '"event": "worker stopped"' in said
+    assert '"event":"worker stopped"' in said
     assert penstock.json("workers") == []
 
 

@@ -24,6 +24,11 @@ from penstock.store.program import Row
 # More than there are statements, times the few combinations of parameter types each is called with.
 _PREPARED_MAX = 400
 _CANCEL_SECONDS = 5.0
+_LOOK_SECONDS = 0.25
+"""How long a trip goes without a sign before the socket is asked. The loop has been seen to forget a socket whose number
+
+had belonged to a connection that the server cut a moment before (uvloop; a server stopped and started again).
+"""
 
 
 class _Bound(NamedTuple):
@@ -81,12 +86,14 @@ class PipelinedWire:
             self._write(bound)
         else:
             self._begin_copy(trip[0])
+        self._look_in = self._loop.call_later(_LOOK_SECONDS, self._look)
         try:
             await self._answered
         except BaseException:  # also a coroutine that is thrown away
             self._detach("a trip was cancelled")
             raise
         finally:
+            self._look_in.cancel()
             self._answered = None
         if self._copied is not None:
             self._copied = None
@@ -154,6 +161,7 @@ class PipelinedWire:
         try:
             if not self._server.flush():
                 self._loop.remove_writer(self._socket)
+                self._on_input()  # sending a lot, libpq may have read what the loop will not tell of again
         except psycopg.Error as error:
             self._break(error)
 
@@ -162,7 +170,7 @@ class PipelinedWire:
         try:
             server.consume_input()
             # Between trips there are no results, but asking makes libpq look at what has come.
-            while not server.is_busy() and self._answered is not None:
+            while not server.is_busy() and self._answered is not None and not self._answered.done():
                 result = server.get_result()
                 if result is None:  # the end of one query's results; of all, when the connection has broken
                     if server.status == ConnStatus.BAD:
@@ -181,6 +189,14 @@ class PipelinedWire:
                     self._results.append(result)
         except psycopg.Error as error:
             self._break(error)
+
+    def _look(self) -> None:
+        """Nothing was heard for a while: have the loop watch the socket anew, and see whether something lies there."""
+        if self._lost is None and self._answered is not None and not self._answered.done():
+            self._loop.remove_reader(self._socket)
+            self._loop.add_reader(self._socket, self._on_input)
+            self._look_in = self._loop.call_later(_LOOK_SECONDS, self._look)
+            self._on_input()
 
     def _on_notice(self, diagnostic: Diagnostic) -> None:
         if diagnostic.severity_nonlocalized == "FATAL":
