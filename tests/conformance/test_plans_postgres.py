@@ -51,7 +51,7 @@ class Case:
     @property
     def values(self) -> list[Any]:
         """In the order of `$1`, `$2`, …"""
-        return [self.params[name] for name in self.statement.parameters]
+        return list(self.statement.bind(self.params).values or ())
 
 
 def job(number: int) -> str:

@@ -10,9 +10,10 @@ import pytest
 from penstock import Penstock, Queue, QueueFull, Rate
 from penstock.domain.claimed import ClaimedJob
 from penstock.domain.outcomes import Completed
+from penstock.domain.states import JobState
 from penstock.store.base import Store
 from penstock.store.programs.change import put_queue
-from penstock.store.programs.claim import unpark_all
+from penstock.store.programs.claim import ClaimRequest, admit, claim, unpark_all
 from penstock.store.programs.upkeep import prune
 from tests.conformance.conftest import MakeStore
 from tests.conformance.databases import Database
@@ -273,3 +274,18 @@ async def test_a_backlog_of_unknown_kinds_ahead_is_passed_over(
     assert await worker.claim(kinds=("work",)) == []
     assert len(await worker.claim(5, any_kind=True)) == 5
     assert await engine.store.run(prune(clock.now())) == 0
+
+
+async def test_a_job_cancelled_between_its_claim_and_its_admission_ends(engine: Penstock, worker: HandWorker):
+    await engine.enqueue_many([Work(), Work()], concurrency_key="k")
+    request = ClaimRequest("default", (), 2, 77, worker.id, any_kind=True)
+    claimed = await engine.store.run(claim(request, engine.store.clock.now()), durable=False)
+    first, second = claimed.jobs
+    assert claimed.unadmitted
+    await engine.jobs.cancel(second.id)
+    admitted = await engine.store.run(admit(77, claimed.jobs), durable=False)
+    assert [job.id for job in admitted.jobs] == [first.id]
+    assert [job.id for job in admitted.stopped] == [second.id], "parked, it would wait for ever with its cancel"
+    await worker.stop(second)
+    assert (await engine.jobs.get(second.id)).state is JobState.CANCELLED
+    assert await worker.complete(first) is JobState.COMPLETED

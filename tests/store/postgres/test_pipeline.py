@@ -54,6 +54,12 @@ async def test_the_last_query_of_a_trip_is_answered(wire: PipelinedWire) -> None
     assert await wire.send((Query(b"SELECT 1 WHERE false"),)) == []
 
 
+async def test_a_socket_that_the_loop_has_forgotten_is_asked(wire: PipelinedWire) -> None:
+    asyncio.get_running_loop().remove_reader(wire._socket)
+    assert await wire.send((ONE,)) == [(1,)]
+    assert await wire.send((ONE,)) == [(1,)]
+
+
 @pytest.mark.parametrize("prepared", ["on", "off"])
 async def test_every_type_of_parameter_arrives(database: str, prepared: str) -> None:
     async with opened(f"{database}?penstock_prepared={prepared}") as wire:

@@ -25,9 +25,9 @@ from penstock.store.program import Row
 _PREPARED_MAX = 400
 _CANCEL_SECONDS = 5.0
 _LOOK_SECONDS = 0.25
-"""How long a trip goes without a sign before the socket is asked. The loop has been seen to forget a socket whose number
+"""How long a trip goes without a sign before the socket is asked: uvloop has been seen to forget a socket whose number
 
-had belonged to a connection that the server cut a moment before (uvloop; a server stopped and started again).
+had belonged to a connection that the server cut a moment before (a server stopped and started again).
 """
 
 
