@@ -70,6 +70,7 @@ class Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._told: dict[str, str] = {}
+        self._percent = -1
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +87,14 @@ class Lines:
             line = f"{kind.label}: {kind.word}{count}{_retries(kind)}"
             if kind.word != "waiting" and self._told.get(kind.kind) != line:
                 self._told[kind.kind] = line
-                self._console.print(f"{snapshot.percent:3d} %  {line}", highlight=False, markup=False)
+                self._say(snapshot, line)
+        # The last job may have been told of before its source had ended.
+        if snapshot.is_over and self._percent != snapshot.percent:
+            self._say(snapshot, snapshot.status.value)
+
+    def _say(self, snapshot: Snapshot, line: str) -> None:
+        self._percent = snapshot.percent
+        self._console.print(f"{snapshot.percent:3d} %  {line}", highlight=False, markup=False)
 
 
 def _retries(kind: KindState) -> str:
