@@ -27,7 +27,7 @@ class Settings(BaseModel):
     lease_s: float = Field(default=30.0, ge=0.3, le=3600)
     poll_s: float = Field(default=1.0, ge=0.05, le=60)
     grace_s: float = Field(default=30.0, ge=0, le=86_400)
-    prefetch: int = Field(default=500, ge=0, le=10_000)
+    prefetch: int = Field(default=800, ge=0, le=10_000)
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 

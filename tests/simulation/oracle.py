@@ -93,9 +93,12 @@ class Oracle(Model):
         return self.settle([(ending.run, ending.outcome, ending.started) for ending in endings])
 
     def complete(self, endings: Sequence[Ending]) -> set[str]:
-        """Of these completed runs end those to whose jobs nothing is tied, and which nobody has asked to stop."""
+        """Of these completed runs end those to whose jobs nothing is tied, and which nobody has asked to stop; answers
+
+        the jobs of the others.
+        """
         plain = [ending for ending in endings if self._is_plain(ending.run)]
-        return set(self.write_endings(plain))
+        return {ending.run.job for ending in endings} - self.write_endings(plain).keys()
 
     def _is_plain(self, run: Run) -> bool:
         job = self.jobs.get(run.job)

@@ -61,9 +61,9 @@ class Writer:
 
     def _complete(self, endings: list[Ending]) -> Asking[tuple[set[str], list[Ending]]]:
         """The short way for plain ends; the jobs that it ended, and what is left for the long one."""
-        plain = {ending.run.job: ending for ending in endings if ending.row.is_plain}
+        plain = {ending.run.job: ending for ending in endings if not ending.row.tied}
         if not plain:
             return set(), endings
-        done = yield from self._process.ask(partial(steps.completing, list(plain.values())))
+        done = plain.keys() - (yield from self._process.ask(partial(steps.completing, list(plain.values()))))
         yield self._world.rng.choice((0.0, 0.0, 1.0))
         return done, [end for end in endings if end.run.job not in done or plain.get(end.run.job) is not end]

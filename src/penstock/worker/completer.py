@@ -1,6 +1,7 @@
 """The completer: writes how runs ended, in fenced batches, until they are written."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from penstock.worker.logs import get_logger
 from penstock.worker.outage import Outage
 from penstock.worker.pacing import Backoff
 from penstock.worker.service import OnFailure, Service
-from penstock.worker.settled import log_settled, log_unwritable, tally
+from penstock.worker.settled import log_settled, log_unwritable, tally, tally_completed
 from penstock.worker.stats import Counts
 
 logger = get_logger(__name__)
@@ -104,6 +105,8 @@ class Completer(Service):
         if (ahead := self._before(batch)) is not None:
             await ahead
         await self._write(batch)
+        due = [end.settlement.due_at for end in batch if end.settlement.due_at is not None]
+        self._on_settled({end.lane.queue for end in batch}, min(due, default=None))
         for end in batch:
             self._held.pop((end.job_id, end.claim_id), None)
         if not self._held:
@@ -112,7 +115,7 @@ class Completer(Service):
     async def _write(self, batch: list[RunEnd]) -> None:
         """Write a batch, whatever it takes; one that the database will not have is split until the bad row is found."""
         try:
-            states = await self._patiently(batch)
+            left, states = await self._patiently(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not keep the neighbours from being written
             if len(batch) == 1:
                 await self._write_failure(batch[0], error)
@@ -121,35 +124,47 @@ class Completer(Service):
             await self._write(batch[:middle])
             await self._write(batch[middle:])
             return
-        tally(batch, states, self._counts)
-        log_settled(batch, states, self._worker)
-        due = [end.settlement.due_at for end in batch if end.settlement.due_at is not None]
-        self._on_settled({end.lane.queue for end in batch}, min(due, default=None))
+        self._settled(left, states)
 
-    async def _patiently(self, batch: Sequence[RunEnd]) -> dict[str, JobState]:
-        """End a batch: the plain ones in one trip, what that leaves in full. What is written stays so when the store
+    async def _patiently(self, batch: Sequence[RunEnd]) -> tuple[Sequence[RunEnd], dict[str, JobState]]:
+        """End a batch: the plain ones in one trip, what that leaves in full. Answers what was left, and its states.
 
-        goes away in between.
+        What is written stays so when the store goes away in between.
         """
         backoff = Backoff()
         states: dict[str, JobState] = {}
         left = batch
         while True:
             try:
-                plain = {end.job_id: end for end in left if end.is_plain}
-                if plain:
-                    done = await self._store.run(complete(list(plain.values()), self._store.clock.now()))
-                    states.update(dict.fromkeys(done, JobState.COMPLETED))
-                    left = [end for end in left if end.job_id not in done or plain.get(end.job_id) is not end]
+                left = await self._complete(left)
                 if left:
-                    # A late run of a job that has just been completed is refused, which does not unmake its completion.
-                    states = await self._store.run(settle(left, self._store.clock.now(), self._worker)) | states
+                    states = await self._store.run(settle(left, self._store.clock.now(), self._worker))
             except StoreUnavailable as error:
                 self._outage.began(error)
                 await asyncio.sleep(backoff.next())
             else:
                 self._outage.over()
-                return states
+                return left, states
+
+    async def _complete(self, batch: Sequence[RunEnd]) -> Sequence[RunEnd]:
+        """End the plain ones, and count them; answers what is left for `settle`."""
+        plain = {end.job_id: end for end in batch if not end.tied}
+        if not plain:
+            return batch
+        left = await self._store.run(complete(list(plain.values()), self._store.clock.now()))
+        done = plain.values() if not left else [end for end in plain.values() if end.job_id not in left]
+        tally_completed(done, self._counts)
+        if logger.isEnabledFor(logging.DEBUG):
+            log_settled(done, dict.fromkeys(plain, JobState.COMPLETED), self._worker)
+        if len(done) == len(batch):
+            return ()
+        # By identity: a late run of a job may end together with a newer one of it, which is the one that counts.
+        written = set(map(id, done))
+        return [end for end in batch if id(end) not in written]
+
+    def _settled(self, ends: Sequence[RunEnd], states: Mapping[str, JobState]) -> None:
+        tally(ends, states, self._counts)
+        log_settled(ends, states, self._worker)
 
     async def _write_failure(self, end: RunEnd, error: Exception) -> None:
         """The database refuses this end: the job fails, and says so."""
@@ -162,10 +177,9 @@ class Completer(Service):
         )  # fmt: skip
         replacement = RunEnd(end.job_id, end.claim_id, end.lane, failed, end.started_at)
         try:
-            states = await self._patiently([replacement])
+            left, states = await self._patiently([replacement])
         except Exception:
             # Nothing of it can be written; the row stays assigned to this worker until that gives it back.
             logger.exception("a job's failure cannot be written either", job_id=end.job_id, worker=self._worker)
             return
-        tally([replacement], states, self._counts)
-        log_settled([replacement], states, self._worker)
+        self._settled(left, states)

@@ -18,12 +18,13 @@ TRACEBACK_FRAMES = 20
 """The innermost frames of a traceback that are kept; the outermost are the worker's own."""
 TRACEBACK_CHARACTERS = 20_000
 MESSAGE_CHARACTERS = 10_000
+_COMPLETED = Completed(None)
 
 
 def of_result(entry: HandlerEntry, result: Any, max_bytes: int) -> Outcome:
     """Completed, or a permanent failure that says why the result cannot be kept (another run would return the same)."""
     if result is None or entry.results is None:
-        return Completed(None)
+        return _COMPLETED
     try:
         dumped = _dump(entry, result)
     except (PydanticSerializationError, ValidationError, ValueError, TypeError) as error:

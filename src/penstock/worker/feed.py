@@ -24,8 +24,8 @@ class Feed:
     """State of one queue. Times are the loop's seconds.
 
     due: whether there may be something to claim; look_at: when to look even if nothing woke us; solo_at: when to ask
-    for jobs that must be claimed alone; after: lane -> position up to which all is claimed, a hint
-    until `hints_until`.
+    for jobs that must be claimed alone; low: with so few in the buffer it is time for the next claim; after: lane ->
+    position up to which all is claimed, a hint until `hints_until`.
     """
 
     def __init__(self, name: str, settings: Queue, counts: Counts, poll_s: float, now: float) -> None:
@@ -39,6 +39,7 @@ class Feed:
         self.moved_at = now
         self.after: dict[int, int] = {}
         self.hints_until = now
+        self.low = 0
         self._poll_s = poll_s
         self._mean_s: float | None = None
 
@@ -76,7 +77,8 @@ class Feed:
         """
         free = self.settings.concurrency - running - len(self.buffer)
         ahead = self.ahead(prefetch)
-        if free <= 0 and (not ahead or 4 * len(self.buffer) >= 3 * ahead):
+        self.low = 3 * ahead // 4
+        if free <= 0 and len(self.buffer) >= self.low:
             return 0
         return max(0, free + ahead)
 
@@ -87,9 +89,10 @@ class Feed:
         self.buffer.extend(claimed.jobs)
         if claimed.full:
             self.due = True
-        for job in claimed.jobs:
-            reached = min(job.position, now_us) - MARGIN_US
-            self.after[job.lane_id] = max(reached, self.after.get(job.lane_id, reached))
+        # A lane's jobs come in the order of their positions: the last one stays.
+        for lane, position in {job.lane_id: job.position for job in claimed.jobs}.items():
+            reached = min(position, now_us) - MARGIN_US
+            self.after[lane] = max(reached, self.after.get(lane, reached))
         if claimed.next_at is not None:
             self.look_at = min(self.look_at, now + max(0.0, (claimed.next_at - now_us) / 1_000_000))
 

@@ -133,9 +133,10 @@ class Fetcher(Service):
         """A slot is free: take the next job of its queue, and look for more when the buffer runs low."""
         feed = self.feeds[run.claimed.queue]
         feed.learn(seconds)
-        self._feed(feed)
+        if feed.buffer:
+            self._feed(feed)
         self._solo.freed()
-        if feed.due and not self._wake.is_set() and self._wanted(feed):
+        if feed.due and len(feed.buffer) <= feed.low and not self._wake.is_set() and self._wanted(feed):
             self._wake.set()
 
     def cancel(self, job_id: str, reason: str) -> None:

@@ -13,6 +13,11 @@ from penstock.worker.logs import get_logger
 logger = get_logger(__name__)
 
 _LAST_WORDS_S = 0.5
+_SWITCH_S = 0.000_1
+"""How long a busy thread keeps the interpreter from another: at the usual 5 ms the thread that writes to SQLite waits
+
+longer for its next step of Python than its statements take, while the loop runs handlers.
+"""
 _COLLECT_AFTER = 20_000
 """Objects made before the youngest are looked through for cycles: a batch makes thousands that live a moment."""
 
@@ -23,8 +28,10 @@ def run_process(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
     Does not return when a handler is left that will not stop: the process then ends at once with that code, since
     closing the loop would wait for the handler.
 
-    The garbage collector of the process is told that what is loaded now stays, and to look more seldom.
+    The garbage collector of the process is told that what is loaded now stays, and to look more seldom; threads take
+    turns on the interpreter more often.
     """
+    sys.setswitchinterval(_SWITCH_S)
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:

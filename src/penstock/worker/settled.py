@@ -1,7 +1,7 @@
 """What the completer says of the runs it has written: counts and logs."""
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from penstock.domain.states import JobState, Way
@@ -15,7 +15,14 @@ _AGAIN = {Way.RETRY_LATER: "retried", Way.RETRY_NOW: "retried", Way.SNOOZE: "sno
 _REASON_CHARACTERS = 500
 
 
-def tally(batch: Sequence[RunEnd], states: Mapping[str, JobState], counts: Mapping[str, Counts]) -> None:
+def tally_completed(ends: Collection[RunEnd], counts: Mapping[str, Counts]) -> None:
+    """Count runs that have completed."""
+    for queue, number in Counter([end.lane.queue for end in ends]).items():
+        if queue in counts:
+            counts[queue].completed += number
+
+
+def tally(batch: Collection[RunEnd], states: Mapping[str, JobState], counts: Mapping[str, Counts]) -> None:
     """Count a written batch; `states` holds those whose claim still held."""
     for end in batch:
         count = counts.get(end.lane.queue)
@@ -35,13 +42,10 @@ def tally(batch: Sequence[RunEnd], states: Mapping[str, JobState], counts: Mappi
             setattr(count, name, getattr(count, name) + 1)
 
 
-def log_settled(batch: Sequence[RunEnd], states: Mapping[str, JobState], worker: str) -> None:
+def log_settled(batch: Collection[RunEnd], states: Mapping[str, JobState], worker: str) -> None:
     """Log a written batch: failures and retries as warnings, refused results as information, the rest for debugging."""
-    debugging = logging.getLogger(__name__).isEnabledFor(logging.DEBUG)
     for end in batch:
         state = states.get(end.job_id)
-        if state is JobState.COMPLETED and not debugging:
-            continue
         fields: dict[str, Any] = {
             "job_id": end.job_id,
             "kind": end.lane.kind,

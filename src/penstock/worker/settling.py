@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from penstock import codec
@@ -35,7 +36,7 @@ def settle_run(
     """What becomes of a claimed job whose run came to `outcome` at `now` (µs). `solo`: it was claimed alone."""
     if isinstance(outcome, Completed):
         settlement = completed(claimed.attempts_before, claimed.losses_before, outcome.result)
-        lane = LaneKey(claimed.queue, claimed.kind, claimed.tenant, None, solo)
+        lane = _lane(claimed.queue, claimed.kind, claimed.tenant, solo)
         return RunEnd(claimed.id, claimed.claim_id, lane, settlement, started_at, claimed.tied)
     stored = options.get("retry")
     facts = RunFacts(
@@ -46,6 +47,11 @@ def settle_run(
     settlement = _decide(claimed, outcome, facts, now)
     lane = LaneKey(claimed.queue, claimed.kind, claimed.tenant, _seal_key(claimed, settlement, solo), solo)
     return RunEnd(claimed.id, claimed.claim_id, lane, settlement, started_at)
+
+
+@lru_cache(maxsize=1024)
+def _lane(queue: str, kind: str, tenant: str | None, solo: bool) -> LaneKey:
+    return LaneKey(queue, kind, tenant, None, solo)
 
 
 def _decide(claimed: ClaimedJob, outcome: Outcome, facts: RunFacts, now: int) -> Settlement:

@@ -18,8 +18,8 @@ _JOB_ID = attrgetter("job_id")
 class RunEnd:
     """One run that ends: its job and claim, where the job belongs, and the settlement decided for it.
 
-    `started_at` (µs) is when the handler began, None if it never did. `tied`: something may follow from the job's end,
-    as far as its claim knew.
+    `started_at` (µs) is when the handler began, None if it never did. `tied`: `complete` may not end it, because the
+    run did not complete, or something may follow from the job's end as far as its claim knew.
     """
 
     job_id: str
@@ -29,23 +29,19 @@ class RunEnd:
     started_at: int | None = None
     tied: bool = True
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether `complete` may end it."""
-        return not self.tied and self.settlement.way is Way.COMPLETE
-
 
 @program
 def complete(ends: Sequence[RunEnd], now: int) -> Steps[set[str]]:
-    """End plain runs, of different jobs, in one statement; answers the jobs that it ended.
+    """End plain runs, of different jobs, in one statement; answers the jobs that it left, mostly none.
 
-    The rest is for `settle`: lost claims, requested cancels, and jobs that something was tied to after their claim.
+    They are for `settle`: lost claims, requested cancels, and jobs that something was tied to after their claim.
     """
     ordered = sorted(ends, key=_JOB_ID)
-    return {row[0] for row in (yield Call("complete", _completions(ordered, now, tied=False), only=True))}
+    params = _completions(ordered, now) | {"count": len(ordered)}
+    return {row[0] for row in (yield Call("complete_plain", params, only=True))}
 
 
-def _completions(ends: Sequence[RunEnd], now: int, *, tied: bool) -> dict[str, object]:
+def _completions(ends: Sequence[RunEnd], now: int) -> dict[str, object]:
     rows = codec.Batch(
         id=[end.job_id for end in ends],
         claim=[end.claim_id for end in ends],
@@ -58,7 +54,7 @@ def _completions(ends: Sequence[RunEnd], now: int, *, tied: bool) -> dict[str, o
         for end in ends
         if end.settlement.result is not None
     ]
-    return {"rows": rows, "results": codec.rows(results), "now": now, "tied": tied}
+    return {"rows": rows, "results": codec.rows(results), "now": now}
 
 
 @program
@@ -80,7 +76,7 @@ def _settle(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[dict[str, Jo
     answer: list[Row] = []
     completing = [end for end in ordered if end.settlement.way is Way.COMPLETE]
     if completing:
-        answer += yield Call("complete", _completions(completing, now, tied=True))
+        answer += yield Call("complete", _completions(completing, now))
     done = {row[0] for row in answer}
     others = [end for end in ordered if end.job_id not in done]
     if others:

@@ -1,6 +1,7 @@
--- name: complete
--- The short way of `settle`, for completed runs that nobody has asked to cancel. Unless `tied`, only of jobs that nothing is
--- tied to. Waiting for a lock, it looks again: what was tied to the job meanwhile keeps it for `settle`.
+-- name: complete_plain
+-- The short way of `settle`, for completed runs that nobody has asked to cancel, of jobs that nothing is tied to. Waiting
+-- for a lock, it looks again: what was tied to the job meanwhile keeps it for `settle`. Answers what it left: mostly
+-- nothing, so that no row travels.
 WITH rows AS MATERIALIZED (
     SELECT * FROM unnest(:rows.id::uuid[], :rows.claim::bigint[], :rows.attempt::smallint[], :rows.started::bigint[])
         AS r(id, claim, attempt, started)
@@ -10,8 +11,27 @@ WITH rows AS MATERIALIZED (
         started_at = coalesce(r.started, j.started_at), reason = NULL
     FROM rows r
     WHERE j.id = ANY (ARRAY[r.id]) AND j.claim_id = r.claim AND j.cancel_requested_at IS NULL
-      AND (:tied OR (
-          j.flow_id IS NULL AND NOT j.has_children AND j.unique_key IS NULL AND j.concurrency_key IS NULL))
+      AND j.flow_id IS NULL AND NOT j.has_children AND j.unique_key IS NULL AND j.concurrency_key IS NULL
+    RETURNING j.id
+), kept AS (
+    INSERT INTO penstock.results (job_id, result)
+    SELECT d.id, r.result::json
+    FROM json_to_recordset(:results::json) AS r(id uuid, result text) JOIN done d ON d.id = r.id
+    ON CONFLICT (job_id) DO UPDATE SET result = excluded.result
+)
+SELECT id FROM rows WHERE (SELECT count(*) FROM done) < :count::bigint AND id NOT IN (SELECT id FROM done);
+
+-- name: complete
+-- As `complete_plain`, whatever is tied to the jobs; answers what it ended.
+WITH rows AS MATERIALIZED (
+    SELECT * FROM unnest(:rows.id::uuid[], :rows.claim::bigint[], :rows.attempt::smallint[], :rows.started::bigint[])
+        AS r(id, claim, attempt, started)
+), done AS (
+    UPDATE penstock.jobs j SET
+        state = 'completed', finished_at = :now, claim_id = NULL, attempt = r.attempt,
+        started_at = coalesce(r.started, j.started_at), reason = NULL
+    FROM rows r
+    WHERE j.id = ANY (ARRAY[r.id]) AND j.claim_id = r.claim AND j.cancel_requested_at IS NULL
     RETURNING j.id, j.flow_id, j.has_children, j.unique_key, j.concurrency_key
 ), kept AS (
     INSERT INTO penstock.results (job_id, result)

@@ -1,11 +1,11 @@
--- name: complete
--- The short way of `settle`, for completed runs that nobody has asked to cancel. Unless `tied`, only of jobs that nothing is
--- tied to.
+-- name: complete_plain
+-- The short way of `settle`, for completed runs that nobody has asked to cancel, of jobs that nothing is tied to. Answers
+-- what it left: mostly nothing, so that no row travels. What another run ended in the same microsecond counts as ended.
 INSERT INTO penstock_results (job_id, result)
 SELECT j.id, json_extract(r.value, '$.result')
 FROM json_each(:results) r CROSS JOIN penstock_jobs j ON j.id = json_extract(r.value, '$.id')
 WHERE j.claim_id = json_extract(r.value, '$.claim') AND j.state = 'running' AND j.cancel_requested_at IS NULL
-  AND (:tied OR (j.flow_id IS NULL AND NOT j.has_children AND j.unique_key IS NULL AND j.concurrency_key IS NULL))
+  AND j.flow_id IS NULL AND NOT j.has_children AND j.unique_key IS NULL AND j.concurrency_key IS NULL
 ON CONFLICT (job_id) DO UPDATE SET result = excluded.result
 ;;
 UPDATE penstock_jobs AS j SET
@@ -16,7 +16,29 @@ FROM (
            json_extract(value, '$[2]') AS attempt, json_extract(value, '$[3]') AS started
     FROM json_each(:rows)) AS r
 WHERE j.id = r.id AND j.claim_id = r.claim AND j.state = 'running' AND j.cancel_requested_at IS NULL
-  AND (:tied OR (j.flow_id IS NULL AND NOT j.has_children AND j.unique_key IS NULL AND j.concurrency_key IS NULL))
+  AND j.flow_id IS NULL AND NOT j.has_children AND j.unique_key IS NULL AND j.concurrency_key IS NULL
+;;
+SELECT json_extract(r.value, '$[0]') FROM json_each(:rows) r
+WHERE changes() < :count AND NOT EXISTS (
+    SELECT 1 FROM penstock_jobs j
+    WHERE j.id = json_extract(r.value, '$[0]') AND j.state = 'completed' AND j.finished_at = :now)
+
+-- name: complete
+-- As `complete_plain`, whatever is tied to the jobs; answers what it ended.
+INSERT INTO penstock_results (job_id, result)
+SELECT j.id, json_extract(r.value, '$.result')
+FROM json_each(:results) r CROSS JOIN penstock_jobs j ON j.id = json_extract(r.value, '$.id')
+WHERE j.claim_id = json_extract(r.value, '$.claim') AND j.state = 'running' AND j.cancel_requested_at IS NULL
+ON CONFLICT (job_id) DO UPDATE SET result = excluded.result
+;;
+UPDATE penstock_jobs AS j SET
+    state = 'completed', finished_at = :now, claim_id = NULL, attempt = r.attempt,
+    started_at = coalesce(r.started, j.started_at), reason = NULL
+FROM (
+    SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS claim,
+           json_extract(value, '$[2]') AS attempt, json_extract(value, '$[3]') AS started
+    FROM json_each(:rows)) AS r
+WHERE j.id = r.id AND j.claim_id = r.claim AND j.state = 'running' AND j.cancel_requested_at IS NULL
 RETURNING id, state, flow_id, has_children, unique_key, concurrency_key
 
 -- name: settle
