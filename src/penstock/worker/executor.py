@@ -11,13 +11,14 @@ from penstock.clock import Clock
 from penstock.context import Job
 from penstock.domain.claimed import ClaimedJob
 from penstock.domain.outcomes import Failed, Outcome
-from penstock.registry import Registry
+from penstock.registry import HandlerEntry, Registry
 from penstock.worker import endings
 from penstock.worker.deadlines import DeadlineWatch
 from penstock.worker.loading import DataLoader, Unloadable
 from penstock.worker.logs import get_logger
 from penstock.worker.run import Run, Stop
 from penstock.worker.service import OnFailure, Service
+from penstock.worker.tasks import HandlerTasks
 from penstock.worker.threads import HandlerThreads
 
 logger = get_logger(__name__)
@@ -60,7 +61,7 @@ class Executor(Service):
         self._kill_grace_s = kill_grace_s
         self._threads = HandlerThreads(threads)
         self._watch = DeadlineWatch(clock, self._ask, self._kill)
-        self._context = contextvars.Context()
+        self._handlers = HandlerTasks(self._returned, self._raised, self._conclude)
         self._slots: Counter[str] = Counter()
         self.held: dict[str, Run] = {}
         self.stubborn: set[Run] = set()
@@ -68,8 +69,8 @@ class Executor(Service):
     async def start(self) -> None:
         """Be ready to run jobs in this loop."""
         self._loop = asyncio.get_running_loop()
-        # Jobs are started from other jobs' ends: without a context of their own they would inherit those' variables.
         self._context = contextvars.copy_context()
+        self._handlers.open()
 
     async def stop(self) -> None:
         """Watch no more, and let the threads go. Runs must have ended or been given up before."""
@@ -104,14 +105,10 @@ class Executor(Service):
             return
         if run.timeout_s is not None or claimed.deadline_at is not None:
             self._watch.add(run)
-        self._begin(run, job)
-
-    def _begin(self, run: Run, job: Job[Any]) -> None:
-        context = self._context.copy()
-        if run.entry is not None and run.entry.is_async:
-            run.task = self._loop.create_task(self._live(run, job), name=run.label, context=context)
+        if entry is not None and entry.is_async:
+            self._handlers.add(run, entry, job)
         else:
-            self._threads.submit(partial(context.run, self._live_in_thread, run, job))
+            self._threads.submit(partial(self._context.copy().run, self._live_in_thread, run, job))
 
     def cancel(self, job_id: str, reason: str) -> bool:
         """Ask the run of this job to stop because its cancel was requested; False when it does not run here."""
@@ -148,33 +145,21 @@ class Executor(Service):
         if run.entered and run.task is not None:
             run.task.cancel(reason)
 
-    async def _live(self, run: Run, job: Job[Any]) -> None:
-        """The task of one run. It is cancelled only once `entered`, so that its outcome is always told."""
-        entry = run.entry
-        if run.stop is not None or entry is None:
-            self._conclude(run, None)
-            return
-        run.entered = True
-        try:
-            outcome = endings.of_result(entry, await entry.call(job), self._max_result_bytes)
-        except GeneratorExit:  # the loop is being torn down around us
-            raise
-        except BaseException as error:  # noqa: BLE001 - a handler's exit or interrupt must not end the worker unseen
-            outcome = self._raised(run, error)
-        self._conclude(run, outcome)
-
     def _live_in_thread(self, run: Run, job: Job[Any]) -> None:
         outcome: Outcome | None = None
         try:
             if run.stop is None and run.entry is not None:
                 run.entered = True
-                outcome = endings.of_result(run.entry, run.entry.call(job), self._max_result_bytes)
-        except BaseException as error:  # noqa: BLE001 - as above; and a thread must come back
+                outcome = self._returned(run.entry, run.entry.call(job))
+        except BaseException as error:  # noqa: BLE001 - a handler's exit must not end the worker; a thread comes back
             outcome = self._raised(run, error)
         try:
             self._loop.call_soon_threadsafe(self._conclude, run, outcome)
         except RuntimeError:
             logger.warning("a handler came back after its worker had stopped", **_fields(run))
+
+    def _returned(self, entry: HandlerEntry, result: Any) -> Outcome:
+        return endings.of_result(entry, result, self._max_result_bytes)
 
     def _raised(self, run: Run, error: BaseException) -> Outcome:
         if run.ended_inside:

@@ -1,7 +1,7 @@
 """Group commit: many programs share one transaction and one fsync, and one member's failure stays its own.
 
-Each member runs inside a savepoint. A member that fails is rolled back to it; only the loss of the whole transaction
-(disk full, I/O error, a failed COMMIT) fails its neighbours.
+A member that fails ends its group: the transaction is rolled back and those before it run again. Only the loss of the
+whole transaction (disk full, I/O error, a failed COMMIT) fails its neighbours.
 """
 
 import sqlite3
@@ -13,7 +13,7 @@ from typing import Any
 
 from penstock.errors import StoreUnavailable
 from penstock.store.program import Lane, LaneKey, Program
-from penstock.store.sqlite.connection import translated
+from penstock.store.sqlite.connection import patiently, translated
 from penstock.store.sqlite.runner import Outcome
 from penstock.store.sqlite.ticket import Ended, Ticket
 
@@ -34,13 +34,13 @@ class Group:
     slowest: str = ""
     slowest_seconds: float = 0.0
 
-    def fail(self, error: sqlite3.Error) -> None:
+    def fail(self, error: sqlite3.Error | StoreUnavailable) -> None:
         """The transaction is lost: nothing of anybody was written."""
         self.topics.clear()
         self.lanes.clear()
         for one in self.ended:
             if one.error is None:
-                reason = translated(error)
+                reason = translated(error) if isinstance(error, sqlite3.Error) else StoreUnavailable(str(error))
                 one.error = reason if isinstance(reason, StoreUnavailable) else type(error)(*error.args)
                 one.error.__cause__ = error
 
@@ -55,21 +55,24 @@ def run_group(
 ) -> Group:
     """Run members from the front of `waiting` in the open IMMEDIATE transaction, and end it.
 
-    Takes at least one member, and no more once the limits are reached. Never raises for a member's failure.
+    Takes at least one member, and no more once the limits are reached or one has failed. Never raises for a member's
+    failure.
     """
     group = Group()
-    size = min(len(waiting), MEMBERS)
     until = time.monotonic() + SECONDS
     try:
-        for _ in range(size):
+        while waiting and len(group.ended) < MEMBERS:
             ticket = waiting.popleft()
             if ticket.start():
-                _run_member(connection, ticket, run, group, shared=size > 1)
-            if time.monotonic() >= until or not connection.in_transaction:
+                group.ended.append(Ended(ticket))
+                if not _run_member(connection, group.ended[-1], run, group):
+                    _without_the_last(connection, run, group)
+                    break
+            if time.monotonic() >= until:
                 break
         if connection.in_transaction:
             connection.execute("COMMIT")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, StoreUnavailable) as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         group.fail(error)
@@ -77,39 +80,40 @@ def run_group(
 
 
 def _run_member(
-    connection: sqlite3.Connection,
-    ticket: Ticket,
-    run: Callable[[Program[Any]], Outcome[Any]],
-    group: Group,
-    *,
-    shared: bool,
-) -> None:
-    """Run one program; alone it owns the transaction, else it gets a savepoint."""
-    ended = Ended(ticket)
-    group.ended.append(ended)
+    connection: sqlite3.Connection, ended: Ended, run: Callable[[Program[Any]], Outcome[Any]], group: Group
+) -> bool:
+    """Run one program; False when it failed, so that the transaction may hold half of it."""
     began = time.monotonic()
-    if shared:
-        connection.execute("SAVEPOINT member")
     try:
-        outcome = run(ticket.program)
-    except BaseException as error:  # noqa: BLE001 - it is raised where the program's caller waits
+        outcome = run(ended.ticket.program)
+    except BaseException as error:  # it is raised where the program's caller waits
+        if isinstance(error, sqlite3.Error) and not connection.in_transaction:
+            raise  # SQLite itself rolled everything back: disk full, I/O error, out of memory
         ended.error = translated(error) if isinstance(error, sqlite3.Error) else error
-        _undo_member(connection, shared=shared, cause=error)
-    else:
-        if shared:
-            connection.execute("RELEASE member")
-        ended.result = outcome.result
-        group.topics |= outcome.topics
-        group.lanes.update(outcome.lanes)
-    group.timed(ticket.program.name, time.monotonic() - began)
+        return False
+    finally:
+        group.timed(ended.ticket.program.name, time.monotonic() - began)
+    ended.result = outcome.result
+    group.topics |= outcome.topics
+    group.lanes.update(outcome.lanes)
+    return True
 
 
-def _undo_member(connection: sqlite3.Connection, *, shared: bool, cause: BaseException) -> None:
-    if not shared:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-    elif connection.in_transaction:
-        connection.execute("ROLLBACK TO member")
-        connection.execute("RELEASE member")
-    else:  # SQLite itself rolled everything back: disk full, I/O error, out of memory
-        raise cause if isinstance(cause, sqlite3.Error) else sqlite3.OperationalError("the transaction was lost")
+def _without_the_last(
+    connection: sqlite3.Connection, run: Callable[[Program[Any]], Outcome[Any]], group: Group
+) -> None:
+    """Roll back, and run again what came before the member that failed.
+
+    Few fail, and a savepoint for each that might would cost all of them two statements.
+    """
+    connection.execute("ROLLBACK")
+    *before, failed = group.ended
+    group.topics.clear()
+    group.lanes.clear()
+    if before:
+        patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
+    for ended in before:
+        ended.result = None
+        if not _run_member(connection, ended, run, group):
+            raise sqlite3.OperationalError(f"{ended.ticket.program.name} went through once and failed when run again")
+    failed.result = None
