@@ -20,6 +20,10 @@ class Act(JobData, kind="act", queue="q"):
     """A job whose handler does what the test says."""
 
 
+def _as_it_is(_: Run, error: BaseException) -> Any:
+    return error
+
+
 class Stage:
     """Handlers begun side by side, and what became of each."""
 
@@ -29,7 +33,7 @@ class Stage:
         self.tasks: dict[str, asyncio.Task[Any] | None] = {}
         self._acts: dict[str, Callable[[], Awaitable[Any]]] = {}
         self._entry = Registry([self._handle]).find("act")
-        self._handlers = HandlerTasks(lambda _, result: result, lambda _, error: error, self._end)
+        self._handlers = HandlerTasks(lambda _, result: result, _as_it_is, self._end)
         self._handlers.open()
 
     async def _handle(self, job: Job[Act]) -> Any:
