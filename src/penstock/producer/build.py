@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from penstock import codec
 from penstock.clock import Clock
@@ -40,18 +39,17 @@ class Builder:
     clock: Clock
     keyring: Keyring
     max_payload_bytes: int
-    _plain: WeakKeyDictionary[type[JobData], Template] = field(default_factory=WeakKeyDictionary)
+    _plain: dict[type[JobData], Template] = field(default_factory=dict)
 
     def alike(self, data: Sequence[JobData], given: Mapping[str, Any], now: int) -> Alike | None:
         """The rows of one enqueue of jobs of one class that carry no secrets and are tied to nothing; else None.
 
         `given` as for `job`, which says what is wrong with an option or with data.
         """
-        classes = set(map(type, data))
-        if len(classes) != 1 or not _TIES.isdisjoint(given):
+        if not data or (given and not _TIES.isdisjoint(given)):
             return None
-        cls = classes.pop()
-        if not issubclass(cls, JobData):
+        cls = type(data[0])
+        if not issubclass(cls, JobData) or (len(data) > 1 and len(set(map(type, data))) > 1):
             return None
         serialise = cls.__pydantic_serializer__.to_json
         texts = [serialise(item, context=REVEAL) for item in data]
@@ -59,15 +57,14 @@ class Builder:
         together = b"".join(texts)
         if _MARK in together:
             return None
-        if len(max(texts, key=len)) > self.max_payload_bytes or _NUL_TEXT in together:
+        limit = self.max_payload_bytes
+        if (len(together) > limit and max(map(len, texts)) > limit) or _NUL_TEXT in together:
             for text in texts:
                 self._check(f"data of {cls.job_kind.kind}", text)
-        return Alike(self._template(cls, given, now), codec.new_ids(len(texts)), texts)
+        template = (None if given else self._plain.get(cls)) or self._template(cls, given, now)
+        return Alike(template, codec.new_ids(len(texts)), texts)
 
     def _template(self, cls: type[JobData], given: Mapping[str, Any], now: int) -> Template:
-        known = None if given else self._plain.get(cls)
-        if known is not None:
-            return known
         spec = cls.job_kind
         options, _, _ = _split(given)
         keys = options.checked_keys()
