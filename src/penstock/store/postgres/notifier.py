@@ -13,6 +13,9 @@ from penstock.store.postgres.pace import Pace
 
 logger = logging.getLogger(__name__)
 
+HEAD_START_S = 0.002
+"""So long after a wake-up in this process it is sent to the others: at once it would hold up the claim that follows."""
+
 Send = Callable[[Topics], Awaitable[None]]
 """Sends one NOTIFY for these topics; raises StoreUnavailable."""
 
@@ -32,11 +35,12 @@ class Notifier:
         self._pace = Pace()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def announce(self, topics: Topics) -> None:
-        """Have these topics sent, soon. In the loop."""
+    def announce(self, topics: Topics, *, heard_here: bool) -> None:
+        """Have these topics sent, soon. In the loop. `heard_here`: somebody in this process has been woken already."""
         delay = self._pace.plan(topics, time.monotonic())
         if delay is not None:
-            task = asyncio.create_task(self._send_in(delay), name="penstock-notify")
+            head_start = HEAD_START_S if heard_here else 0.0
+            task = asyncio.create_task(self._send_in(max(delay, head_start)), name="penstock-notify")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

@@ -228,8 +228,8 @@ class PostgresStore(Store):
         return self._opened
 
     def _announce(self, opened: _Opened, topics: Topics) -> None:
-        self._deliver(topics)
-        opened.notifier.announce(topics)
+        opened.wakeups.deliver(topics)
+        opened.notifier.announce(topics, heard_here=opened.wakeups.has_subscribers)
 
     def _announce_from_thread(self, topics: Topics) -> None:
         opened = self._opened

@@ -29,6 +29,11 @@ class Wakeups:
         self._listening: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
+    @property
+    def has_subscribers(self) -> bool:
+        """Whether anybody wants to be woken."""
+        return bool(self._subscribers)
+
     def add(self, on_wake: OnWake) -> Subscription:
         """Call `on_wake` from now on; the first subscriber starts the listener."""
         interest = _Interest(self)
