@@ -49,7 +49,9 @@ class Builder:
         if not data or (given and not _TIES.isdisjoint(given)):
             return None
         cls = type(data[0])
-        if not issubclass(cls, JobData) or (len(data) > 1 and len(set(map(type, data))) > 1):
+        if not issubclass(cls, JobData):
+            return None
+        if len(data) > 1 and len(set(map(type, data))) > 1:
             return None
         serialise = cls.__pydantic_serializer__.to_json
         texts = [serialise(item, context=REVEAL) for item in data]
