@@ -31,6 +31,7 @@ from penstock.errors import (
     ResultTimeout,
     SchemaError,
     SealingError,
+    SignalTimeout,
     StoreUnavailable,
     UniqueKeyTaken,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "SchemaError",
     "SealingError",
     "Secret",
+    "SignalTimeout",
     "Snooze",
     "StoreUnavailable",
     "Transaction",

@@ -33,7 +33,7 @@ class Penstock:
         self.settings = load_settings(database_url=url, **settings)
         self.store = store or open_store(self.settings.database_url)
         self.keyring = Keyring(self.settings.secret_keys.get_secret_value())
-        self.jobs = JobOperations(self.store)
+        self.jobs = JobOperations(self.store, self.keyring, self.settings.max_payload_bytes)
         self.flows = FlowOperations(self.store)
         self.queues = QueueOperations(self.store)
         self.events = EventLog(self.store)
@@ -94,6 +94,14 @@ class Penstock:
         """Cancel a job: a waiting one never runs, a running one is told to stop. Raises NotFound."""
         return await self.jobs.cancel(job_id, reason=reason)
 
+    async def signal(self, job_id: str, name: str, data: Any = None, *, on: Any = None) -> bool:
+        """Send a signal to a job: its `wait_for(name)` answers `data` (JSON, or a pydantic model's).
+
+        It is kept until a handler waits for it. Answers whether the job was waiting and goes on now. With `on=` it is
+        part of the caller's transaction. Raises NotFound, Conflict (the job has ended), InvalidJob.
+        """
+        return await self.jobs.signal(job_id, name, data, on=on)
+
     async def get(self, job_id: str) -> JobView:
         """One job. Raises NotFound."""
         return await self.jobs.get(job_id)
@@ -137,6 +145,12 @@ class SyncPenstock:
     def transaction(self, on: Any = None) -> SyncTransaction:
         """`with penstock.sync.transaction() as tx:`."""
         return SyncTransaction(self._engine.producer, on)
+
+    def signal(self, job_id: str, name: str, data: Any = None, *, on: Any = None) -> bool:
+        """As `Penstock.signal`, blocking."""
+        program = self._engine.jobs.signalling(job_id, name, data)
+        store = self._engine.store
+        return store.run_sync(program) if on is None else store.run_on_sync(on, program)
 
     def status(self, job_id: str) -> JobStatus:
         """The status now. Raises NotFound."""

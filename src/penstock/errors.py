@@ -13,6 +13,7 @@ PenstockError
 ├── ClaimLost                   this run no longer owns its job; nothing of it was written
 ├── JobFailed, JobCancelled     what `JobHandle.result()` raises for jobs that ended so
 ├── ResultTimeout               `JobHandle.result(timeout)` ran out of time
+├── SignalTimeout               `Job.wait_for(signal, timeout)` ran out of time
 ├── StoreUnavailable            the database cannot be reached just now; nothing was written
 └── SchemaError                 the database's schema and this code do not fit
 """
@@ -109,6 +110,14 @@ class JobCancelled(PenstockError):
 
 class ResultTimeout(PenstockError, TimeoutError):
     """The awaited job had not ended when the time was over; it goes on."""
+
+
+class SignalTimeout(PenstockError, TimeoutError):
+    """The signal did not come within the time that the handler was to wait for it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the signal {name!r} did not come in time")
+        self.name = name
 
 
 class StoreUnavailable(PenstockError):

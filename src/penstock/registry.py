@@ -53,6 +53,11 @@ class Registry:
         """The queues its kinds belong to by default."""
         return frozenset(entry.spec.queue for entry in self._entries.values())
 
+    @property
+    def steps(self) -> dict[str, tuple[str, ...]]:
+        """The steps that kinds declare, by kind; older names of a kind declare the same."""
+        return {kind: entry.spec.steps for kind, entry in self._entries.items() if entry.spec.steps}
+
     def find(self, kind: str) -> HandlerEntry | None:
         """The handler of a kind, None when there is none."""
         return self._entries.get(kind)

@@ -103,6 +103,13 @@ def open_all(value: Any, keyring: Keyring, job_id: str) -> tuple[Any, list[str]]
     return _walk(value, "", open_one), opened
 
 
+def move_all(value: Any, keyring: Keyring, job_id: str, to: str) -> Any:
+    """Stored data of a job with every sealed secret sealed for another one. Raises SealingError."""
+    return _walk(
+        value, "", lambda sealed, field: {SEALED: keyring.seal(keyring.open(sealed, job_id, field), to, field)}
+    )
+
+
 def _walk(value: Any, path: str, change: Callable[[Any, str], Any]) -> Any:
     if isinstance(value, dict):
         if value.keys() == {SEALED}:

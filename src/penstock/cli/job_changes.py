@@ -1,4 +1,4 @@
-"""`penstock jobs retry | cancel | move`."""
+"""`penstock jobs retry | cancel | move | rerun | signal`."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from penstock import codec
 from penstock.app import Penstock
 from penstock.cli.filters import (
     ENDED,
@@ -148,6 +149,49 @@ def move(
         print_json(moved)
     else:
         typer.echo(f"job {moved['id']} is {moved['state']}")
+
+
+def rerun(
+    ctx: typer.Context,
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="A job's id, or enough of its beginning.")],
+    step: Annotated[str, typer.Option("--from", metavar="STEP", help="The first step to be done again.")],
+    as_json: Json = False,
+) -> None:
+    """Enqueue a copy of a job that has done what was done before a step. The job itself stays as it is."""
+
+    async def work(engine: Penstock) -> dict[str, str]:
+        id_ = await engine.jobs.resolve(job_id)
+        return {"id": await engine.jobs.rerun(id_, from_step=step), "copy_of": id_}
+
+    copied = run(ctx, work)
+    if as_json:
+        print_json(copied)
+    else:
+        typer.echo(f"job {copied['id']} runs from step {step!r} of job {copied['copy_of']}")
+
+
+def signal(
+    ctx: typer.Context,
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="A job's id, or enough of its beginning.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The signal that its handler waits for.")],
+    data: Annotated[str, typer.Option("--data", metavar="JSON", help="What the handler gets.")] = "null",
+    as_json: Json = False,
+) -> None:
+    """Send a signal to a job; it is kept until the job's handler waits for it."""
+    try:
+        value = codec.loads(data)
+    except ValueError as error:
+        raise typer.BadParameter(f"it is no JSON: {error}", param_hint="--data") from None
+
+    async def work(engine: Penstock) -> dict[str, Any]:
+        id_ = await engine.jobs.resolve(job_id)
+        return {"id": id_, "woken": await engine.signal(id_, name, value)}
+
+    sent = run(ctx, work)
+    if as_json:
+        print_json(sent)
+    else:
+        typer.echo(f"job {sent['id']} {'goes on' if sent['woken'] else 'will find it when it waits for it'}")
 
 
 def _chosen(

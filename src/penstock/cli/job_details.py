@@ -21,6 +21,7 @@ async def details(engine: Penstock, job_id: str) -> dict[str, Any]:
         **asdict(job),
         "data": data,
         "result": result,
+        "steps": [asdict(step) for step in await engine.jobs.steps(job_id)],
         "errors": [asdict(error) for error in await engine.jobs.errors(job_id)],
         "parents": await _parents(engine, job_id),
         "children": await _children(engine, job_id, job.flow_id),
@@ -50,6 +51,7 @@ async def _children(engine: Penstock, job_id: str, flow_id: str | None) -> list[
     ]
 
 
+_SHOWN = 80
 _FACTS = (
     "id", "kind", "queue", "state", "reason", "message", "priority", "losses", "tenant", "tags", "unique_key",
     "concurrency_key", "worker_id", "created_at", "due_at", "claimed_at", "started_at", "finished_at", "deadline_at",
@@ -75,8 +77,20 @@ def print_details(job: dict[str, Any]) -> None:
         if related:
             print_text("")
             print_table((word, "state"), [(one["id"], one["state"]) for one in related], empty="")
+    if job["steps"]:
+        print_text("")
+        rows = [(one["name"], one["state"], _step_note(one), seconds(one["duration_s"])) for one in job["steps"]]
+        print_table(("step", "state", "result", "took"), rows, empty="")
     for error in job["errors"]:
         _print_error(error)
+
+
+def _step_note(step: dict[str, Any]) -> str:
+    if step["state"] == "waits":
+        until = "" if step["until"] is None else f" until {step['until']:%Y-%m-%d %H:%M:%S}"
+        return (f"for signal {step['signal']}" if step["signal"] else "") + until
+    text = orjson.dumps(step["result"]).decode()
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _print_error(error: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""`penstock jobs`: list, show and explain; retry, cancel and move are in `job_changes`."""
+"""`penstock jobs`: list, show and explain; what changes them is in `job_changes`."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from penstock.cli.filters import (
     states_of,
 )
 from penstock.cli.group import commands, examples
-from penstock.cli.job_changes import cancel, move, retry
+from penstock.cli.job_changes import cancel, move, rerun, retry, signal
 from penstock.cli.job_details import details, print_details
 from penstock.cli.output import print_facts, print_json, print_table, print_text, seconds, short_ids
 from penstock.cli.session import Json, run
@@ -31,7 +31,7 @@ from penstock.operations import JobView
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="A job's id, or enough of its beginning.")]
 
-app = commands("List, show, explain, retry, cancel and move jobs.")
+app = commands("List, show, explain, retry, rerun, signal, cancel and move jobs.")
 
 
 @app.command(
@@ -121,6 +121,17 @@ app.command(
         "penstock jobs move 019a6b2c-41d7-7 --priority urgent", "penstock jobs move 019a6b2c-41d7-7 --delay 2h"
     )
 )(move)
+app.command(
+    epilog=examples(
+        "penstock jobs rerun 019a6b2c-41d7-7 --from outline", "penstock jobs show 019a6b2c-41d7-7  # its steps"
+    )
+)(rerun)
+app.command(
+    epilog=examples(
+        "penstock jobs signal 019a6b2c-41d7-7 approved",
+        "penstock jobs signal 019a6b2c-41d7-7 edited --data '{\"by\": 3}'",
+    )
+)(signal)
 
 
 def _age(at: datetime) -> str:

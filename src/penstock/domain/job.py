@@ -34,6 +34,7 @@ class KindSpec:
     tags: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     ended_by: "type[JobEnded] | None" = None
+    steps: tuple[str, ...] = ()
 
 
 class JobData(BaseModel):
@@ -43,8 +44,10 @@ class JobData(BaseModel):
 
     Class options: kind (default: the class name), queue, priority, max_attempts, retry, retries (own delay functions by
     name), timeout, deadline (after the enqueue) and retention (after the end; each in seconds or as a timedelta), tags,
-    aliases (older names of the kind), ended_by (a `JobEnded` subclass that is enqueued when a job of this kind ends
-    without its handler finishing). Unknown fields of stored data are ignored.
+    aliases (older names of the kind), steps (the names of its handler's steps, `*` standing for any text: then no other
+    is taken, and `penstock doctor` tells of stored ones that the code no longer has), ended_by (a `JobEnded` subclass
+    that is enqueued when a job of this kind ends without its handler finishing). Unknown fields of stored data are
+    ignored.
     """
 
     # An error that showed its input would show the secrets in it.
@@ -61,7 +64,7 @@ class JobData(BaseModel):
 
 _OPTIONS = frozenset(
     {"kind", "queue", "priority", "max_attempts", "retry", "retries", "timeout", "deadline", "retention", "tags"}
-    | {"aliases", "ended_by"}
+    | {"aliases", "ended_by", "steps"}
 )
 
 
@@ -92,6 +95,7 @@ def _kind_spec(class_name: str, options: Mapping[str, Any]) -> KindSpec:
         tags=checked_names("tags", options.get("tags", ())),
         aliases=checked_names("aliases", options.get("aliases", ())),
         ended_by=ended_by,
+        steps=checked_names("steps", options.get("steps", ())),
     )
 
 

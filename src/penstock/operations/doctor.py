@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Protocol
 
 from penstock import codec
@@ -37,6 +38,9 @@ class Check:
     advice: str | None = None
 
 
+_MOST_STEPS = 10_000
+"""Names of stored steps that are looked at."""
+
 _ANSWERS = Check("database", Level.OK, "it answers")
 
 
@@ -67,6 +71,7 @@ class _Facts:
     open_counts: Sequence[Row]
     ready_kinds: Sequence[Row]
     schedules: Sequence[Row]
+    stored_steps: Sequence[Row]
     lease_us: int
 
     def live_of(self, queue: str) -> list[Row]:
@@ -111,7 +116,7 @@ async def examine(build: Callable[[], Examined]) -> list[Check]:
     finally:
         await engine.store.close()
     checks += _database(engine.settings.database_url)
-    checks += [look(facts) for look in (_clock, _workers, _leases, _handlers, _unserved, _paused, _schedules)]
+    checks += [look(facts) for look in (_clock, _workers, _leases, _handlers, _steps, _unserved, _paused, _schedules)]
     return checks
 
 
@@ -133,6 +138,7 @@ def _look(now: int, asked_at: int, lease_s: float) -> Steps[_Facts]:
         open_counts=(yield Call("open_counts")),
         ready_kinds=(yield Call("list_kinds")),
         schedules=(yield Call("list_schedules")),
+        stored_steps=(yield Call("stored_steps", {"limit": _MOST_STEPS})),
         lease_us=int(lease_s * 1_000_000),
     )
 
@@ -202,6 +208,27 @@ def _handlers(facts: _Facts) -> Check:
         f"no live worker knows {', '.join(missing)}",
         "give a worker the handler, or cancel the jobs",
     )
+
+
+def _steps(facts: _Facts) -> Check:
+    declared: dict[str, set[str]] = {}
+    for worker in facts.workers:
+        if not worker[10] and facts.now - worker[8] <= facts.lease_us:
+            for kind, names in codec.loads(worker[13]).items():
+                declared.setdefault(kind, set()).update(names)
+    gone = [
+        f"{name!r} of {kind} ({count} jobs, {job_id} first)"
+        for kind, name, count, job_id in facts.stored_steps
+        if kind in declared and not any(fnmatchcase(name, pattern) for pattern in declared[kind])
+    ]
+    if gone:
+        advice = "keep the names of steps, or let these jobs end with the old code: what is stored is not found again"
+        return Check("steps", Level.WARN, f"no live worker's code has {', '.join(gone)}", advice)
+    unchecked = sorted({row[0] for row in facts.stored_steps} - declared.keys())
+    found = "the code of live workers has all that unfinished jobs have stored"
+    if unchecked:
+        found = f"not checked, since they declare none (steps=): {', '.join(unchecked)}"
+    return Check("steps", Level.OK, found)
 
 
 def _unserved(facts: _Facts) -> Check:

@@ -9,10 +9,14 @@ from penstock import codec
 from penstock.domain.options import canonical_id, micros
 from penstock.domain.order import level_of
 from penstock.domain.states import FINAL, JobState, JobStatus, status_of
-from penstock.errors import InvalidJob, JobCancelled, JobFailed, NotFound, ResultTimeout
+from penstock.domain.steps import checked_step
+from penstock.errors import InvalidJob, JobCancelled, JobFailed, NotFound, PayloadTooLarge, ResultTimeout
+from penstock.operations.steps import StepView, copy_of, signal_json
 from penstock.operations.view import ErrorView, JobView
 from penstock.operations.why import Why, why
+from penstock.sealing import Keyring
 from penstock.store.base import Store
+from penstock.store.program import Program
 from penstock.store.programs.cancel import CancelReport, cancel
 from penstock.store.programs.change import Move, move_waiting
 from penstock.store.programs.read import (
@@ -26,16 +30,19 @@ from penstock.store.programs.read import (
     list_jobs,
 )
 from penstock.store.programs.retry import Revived, retry_job
+from penstock.store.programs.steps import rerun, send_signal, steps_of
 
 _HEX = frozenset("0123456789abcdef")
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.01, 0.5
 
 
 class JobOperations:
-    """Inspect, wait for, cancel, retry and move jobs."""
+    """Inspect, wait for, cancel, retry, rerun, signal and move jobs."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, keyring: Keyring, max_payload_bytes: int) -> None:
         self._store = store
+        self._keyring = keyring
+        self._max_payload_bytes = max_payload_bytes
 
     async def resolve(self, prefix: str) -> str:
         """The full id that begins with `prefix`. Raises NotFound, or InvalidJob when several do."""
@@ -106,6 +113,37 @@ class JobOperations:
     async def retry(self, job_id: str) -> Revived:
         """Run an ended job again, keeping its history. Raises NotFound, Conflict, UniqueKeyTaken."""
         return await self._store.run(retry_job(known_id("job", job_id), self._store.clock.now()))
+
+    async def rerun(self, job_id: str, *, from_step: str) -> str:
+        """Enqueue a copy of a job, with a history of its own, that has done what was done before this step.
+
+        Answers the copy's id. It is in no flow and holds no unique key. Raises NotFound, which names the steps that
+        there are; SealingError.
+        """
+        row = await self._store.read(get_job(known_id("job", job_id)))
+        payload = await self._store.read(job_payload(known_id("job", job_id)))
+        if row is None or payload is None:
+            raise NotFound(f"no job {job_id}")
+        copy = copy_of(row, payload[0], self._keyring)
+        await self._store.run(rerun(row.id, from_step, copy, self._store.clock.now()))
+        return copy.id
+
+    async def signal(self, job_id: str, name: str, data: Any = None, *, on: Any = None) -> bool:
+        """See `Penstock.signal`."""
+        program = self.signalling(job_id, name, data)
+        return await (self._store.run(program) if on is None else self._store.run_on(on, program))
+
+    def signalling(self, job_id: str, name: str, data: Any) -> Program[bool]:
+        """The program that sends a signal. Raises NotFound, InvalidJob."""
+        text = signal_json(data)
+        if len(text) > self._max_payload_bytes:
+            raise PayloadTooLarge(f"the data of signal {name!r}", len(text), self._max_payload_bytes)
+        return send_signal(known_id("job", job_id), checked_step("signal", name), text, self._store.clock.now())
+
+    async def steps(self, job_id: str) -> Sequence[StepView]:
+        """What the job's handler has done and waits for, in order; none for an unknown job. Raises NotFound."""
+        id_ = known_id("job", job_id)
+        return [StepView.of(row) for row in (await self._store.read(steps_of([id_])))[id_]]
 
     async def move(self, job_id: str, *, run_at: datetime | None = None, priority: int | str | None = None) -> JobState:
         """Reschedule or reprioritise a waiting job. Raises NotFound, Conflict, InvalidJob."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from penstock import codec
 from penstock.domain.options import moment_of
 from penstock.domain.states import JobState, JobStatus, status_of
+from penstock.domain.steps import NEVER
 from penstock.store.programs.read import ErrorRow, JobRow
 
 
@@ -48,7 +49,8 @@ class JobView:
             priority=row.priority, attempt=row.attempt, max_attempts=row.max_attempts, losses=row.losses,
             tenant=row.tenant, tags=tuple(options.get("tags", ())), flow_id=row.flow_id, unique_key=row.unique_key,
             concurrency_key=row.concurrency_key, reason=row.reason, progress=row.progress, message=row.message,
-            worker_id=row.worker_id, created_at=moment_of(row.created_at), due_at=_moment(row.due_at),
+            worker_id=row.worker_id, created_at=moment_of(row.created_at),
+            due_at=None if row.due_at == NEVER else _moment(row.due_at),
             claimed_at=_moment(row.claimed_at), started_at=_moment(row.started_at),
             finished_at=_moment(row.finished_at), deadline_at=_moment(row.deadline_at),
             cancel_requested_at=_moment(row.cancel_requested_at),

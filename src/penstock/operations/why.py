@@ -6,9 +6,11 @@ from datetime import datetime
 from penstock import codec
 from penstock.domain.options import moment_of
 from penstock.domain.states import FINAL, JobState
+from penstock.domain.steps import NEVER
 from penstock.errors import NotFound
 from penstock.store.base import Store
 from penstock.store.programs.read import JobRow, get_job, rows_of
+from penstock.store.programs.steps import steps_of
 
 _SEEN_RECENTLY_US = 120_000_000
 
@@ -36,7 +38,7 @@ async def why(store: Store, job_id: str) -> Why:
     if state is JobState.BLOCKED:
         return Why(row.id, state, await _blocked(store, row))
     if state is JobState.SCHEDULED:
-        return await _scheduled(row, state)
+        return await _scheduled(store, row, state)
     return Why(row.id, state, await _ready(store, row))
 
 
@@ -53,7 +55,7 @@ async def _blocked(store: Store, row: JobRow) -> tuple[str, ...]:
     return (f"its condition is {row.when}, {row.open_parents} of its parents have not ended", *listed, *more)
 
 
-async def _scheduled(row: JobRow, state: JobState) -> Why:
+async def _scheduled(store: Store, row: JobRow, state: JobState) -> Why:
     if row.reason == "concurrency":
         return Why(
             row.id, state, (f"its concurrency key {row.concurrency_key!r} is full; it goes on when one of them ends",)
@@ -61,9 +63,14 @@ async def _scheduled(row: JobRow, state: JobState) -> Why:
     words = {
         "delay": "it was enqueued for later",
         "retry": f"attempt {row.attempt} of {row.max_attempts} failed; it is retried then",
+        "sleep": "its handler sleeps until then",
     }
     reason = words.get(row.reason or "", row.reason or "its time has not come")
-    return Why(row.id, state, (reason,), None if row.due_at is None else moment_of(row.due_at))
+    if row.reason == "signal":
+        steps = (await store.read(steps_of([row.id])))[row.id]
+        signals = [repr(one.step.signal) for one in steps if one.step.signal and one.step.result is None]
+        reason = f"its handler waits for the signal {' or '.join(signals)}" if signals else "its handler waits"
+    return Why(row.id, state, (reason,), None if row.due_at in (None, NEVER) else moment_of(row.due_at))
 
 
 async def _ready(store: Store, row: JobRow) -> tuple[str, ...]:

@@ -9,9 +9,13 @@ from penstock.app import Penstock
 from penstock.domain.job import JobData
 from penstock.domain.queue import Queue
 from penstock.domain.states import FINAL, JobState
+from penstock.domain.steps import Suspended
 from penstock.errors import ConfigurationError
 from penstock.registry import HandlerEntry, Registry
 from penstock.worker import Worker
+
+_GOES_ON = ("concurrency", "sleep", "signal")
+"""Why a job waits that has not had its say."""
 
 
 class _Heard:
@@ -29,8 +33,9 @@ async def run_inline(
     """Enqueue one job, run its handler now, and answer what the handler returned.
 
     It goes the real way: enqueued (in a queue of its own, so that nothing comes before it), claimed by a worker and
-    settled. It has one attempt. What the handler raised is raised, `Retry`, `Snooze` and the like included; the job
-    is then failed or cancelled, not waiting. options: as for `Penstock.enqueue`.
+    settled. It has one attempt. A handler that sleeps or waits for a signal goes on when that has come. What it raised
+    is raised, `Retry`, `Snooze` and the like included; the job is then failed or cancelled, not waiting. options: as
+    for `Penstock.enqueue`.
 
         note = await run_inline(engine, [AssembleNoteHandler(notes)], AssembleNote(source_id=7))
 
@@ -65,7 +70,7 @@ async def _settled(engine: Penstock, job_id: str, timeout_s: float) -> JobState:
     try:
         async with asyncio.timeout(timeout_s):
             async for update in engine.watch(job_id):
-                if update.state in FINAL or (update.state is JobState.SCHEDULED and update.reason != "concurrency"):
+                if update.state in FINAL or (update.state is JobState.SCHEDULED and update.reason not in _GOES_ON):
                     return update.state
     except TimeoutError:
         raise TimeoutError(f"job {job_id} had not run after {timeout_s:g} s") from None
@@ -81,6 +86,8 @@ def _listening(entry: HandlerEntry, heard: _Heard) -> Any:
         heard.ran = True
         try:
             heard.result = await call(job)
+        except Suspended:
+            raise
         except BaseException as error:
             heard.error = error
             raise

@@ -10,6 +10,7 @@ from pydantic_core import PydanticSerializationError
 from penstock.domain.options import micros
 from penstock.domain.outcomes import Cancelled, Completed, ErrorRecord, Failed, Outcome, Released, Snoozed, TimedOut
 from penstock.domain.signals import Cancel, Permanent, Retry, Signal, Snooze
+from penstock.domain.steps import Suspended
 from penstock.errors import PayloadTooLarge
 from penstock.registry import HandlerEntry
 from penstock.worker.run import Run, Stop
@@ -47,6 +48,10 @@ def _dump(entry: HandlerEntry, result: Any) -> bytes:
 
 def of_error(error: BaseException, now: int) -> Outcome:
     """The outcome of a handler that raised at `now` (µs)."""
+    if isinstance(error, BaseExceptionGroup) and (waits := error.subgroup(Suspended)) is not None:
+        error = waits.exceptions[0]  # it waited inside a task group
+    if isinstance(error, Suspended):
+        return Snoozed(error.until, error.reason)
     if not isinstance(error, Signal):
         return Failed(record_of(error))
     match error:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from penstock.domain.claimed import ClaimedJob
-from penstock.domain.outcomes import Cancelled, Outcome, Released
+from penstock.domain.outcomes import Cancelled, Completed, Outcome, Released
 from penstock.errors import SchemaError
 from penstock.registry import Registry
 from penstock.store.programs.workers import HeldRun, give_back
@@ -18,6 +18,7 @@ from penstock.worker.fetcher import Backs, Fetcher
 from penstock.worker.heartbeat import Findings, Heartbeat
 from penstock.worker.leader import Leader
 from penstock.worker.loading import DataLoader
+from penstock.worker.logs import get_logger
 from penstock.worker.maintenance import Duty, Maintenance
 from penstock.worker.options import WorkerOptions
 from penstock.worker.outage import Outage
@@ -30,6 +31,9 @@ from penstock.worker.run_port import WorkerPort
 from penstock.worker.service import OnFailure, Service
 from penstock.worker.settling import settle_run
 from penstock.worker.stats import Counts, QueueStats, WorkerStats
+from penstock.worker.steps import StepDesk
+
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,9 @@ class Parts:
         outage = Outage(options.name)
         redactor = Redactor()
         self.progress = ProgressWriter(store, on_failure)
-        loader = DataLoader(
-            engine.keyring, redactor, WorkerPort(engine.producer, self.progress, redactor, options.name)
-        )
+        self.steps = StepDesk(store, plan.registry.steps, engine.settings.max_payload_bytes, outage, on_failure)
+        port = WorkerPort(engine.producer, self.progress, self.steps, redactor, options.name)
+        loader = DataLoader(engine.keyring, redactor, port)
         self.executor = Executor(
             plan.registry, loader, store.clock, on_failure, timeouts=options.timeouts, threads=options.slots,
             max_result_bytes=engine.settings.max_payload_bytes, kill_grace_s=options.kill_grace_s,
@@ -102,7 +106,8 @@ class Parts:
     def services(self) -> tuple[Service, ...]:
         """In the order in which they start."""
         return (
-            self.executor, self.progress, self.completer, self.heartbeat, self.leader, self.maintenance, self.fetcher,
+            self.executor, self.progress, self.steps, self.completer, self.heartbeat, self.leader, self.maintenance,
+            self.fetcher,
         )  # fmt: skip
 
     def stats(self) -> WorkerStats:
@@ -131,6 +136,8 @@ class Parts:
     def _on_end(self, run: Run, outcome: Outcome | None) -> None:
         """A run has its outcome; None: its handler has ended the job itself."""
         claimed = run.claimed
+        if run.job is not None and run.job.memory is not None and isinstance(outcome, Completed | None):
+            _tell_of_unasked(run, run.job.memory.unasked)
         if outcome is None:
             self._counts[claimed.queue].completed += 1
             self.fetcher.on_settled((claimed.queue,))
@@ -182,3 +189,13 @@ class Parts:
         """The lease is not ours any more: stop what runs, and keep nothing."""
         self.fetcher.drop_buffers("the worker lost its lease")
         self.executor.stop_all(Stop.LOST, "the worker lost its lease")
+
+
+def _tell_of_unasked(run: Run, names: Sequence[str]) -> None:
+    """Steps that earlier runs have stored and this one, which has ended its job, did not ask for: renamed, perhaps."""
+    if names:
+        claimed = run.claimed
+        logger.warning(
+            "stored steps were not asked for", steps=list(names), job_id=claimed.id, kind=claimed.kind,
+            attempt=claimed.attempts_before + 1,
+        )  # fmt: skip

@@ -5,6 +5,7 @@ import os
 import socket
 
 from penstock.errors import StoreUnavailable
+from penstock.registry import Registry
 from penstock.store.base import Store
 from penstock.store.programs.change import put_queue
 from penstock.store.programs.workers import WorkerInfo, add_worker, give_back, remove_worker
@@ -18,7 +19,7 @@ logger = get_logger(__name__)
 class Registration:
     """Signs a worker on and off. `worker_id` is its number since `sign_on`."""
 
-    def __init__(self, store: Store, options: WorkerOptions, kinds: tuple[str, ...]) -> None:
+    def __init__(self, store: Store, options: WorkerOptions, registry: Registry) -> None:
         self._store = store
         self._options = options
         self._info = WorkerInfo(
@@ -27,8 +28,9 @@ class Registration:
             os.getpid(),
             options.build_id,
             tuple(sorted(options.queues)),
-            kinds,
+            registry.kinds,
             int(options.lease_s * 1_000_000),
+            registry.steps,
         )
         self.worker_id = 0
         self.is_valid = False

@@ -4,20 +4,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock.context import Job
+from penstock.context.steps import StepPort
 from penstock.domain.events import Event
 from penstock.domain.job import JobData
 from penstock.store.programs.settle import Progress
 from penstock.worker.engine import RunProducer
 from penstock.worker.progress import ProgressWriter
 from penstock.worker.redaction import Redactor
+from penstock.worker.steps import StepDesk
 
 
 class WorkerPort:
     """The `RunPort` of all runs of a worker."""
 
-    def __init__(self, producer: RunProducer, progress: ProgressWriter, redactor: Redactor, worker: str) -> None:
+    def __init__(
+        self, producer: RunProducer, progress: ProgressWriter, steps: StepDesk, redactor: Redactor, worker: str
+    ) -> None:
         self._producer = producer
         self._progress = progress
+        self._steps = steps
         self._redactor = redactor
         self._worker = worker
 
@@ -42,3 +47,7 @@ class WorkerPort:
     async def parent_results(self, job: Job[Any]) -> dict[str, Any]:
         """Results of the jobs before this one."""
         return await self._producer.parent_results(job)
+
+    def steps(self, job: Job[Any]) -> StepPort:
+        """The steps of the run."""
+        return self._steps.of(job)

@@ -107,7 +107,7 @@ class Worker:
         """Sign on and begin to work; for embedding in an application. Raises StoreUnavailable."""
         if self._parts is not None:
             raise RuntimeError(f"worker {self.name} runs already")
-        registration = Registration(self._plan.engine.store, self._options, self._plan.registry.kinds)
+        registration = Registration(self._plan.engine.store, self._options, self._plan.registry)
         await registration.sign_on()
         await self._declare_schedules()
         self._registration = registration

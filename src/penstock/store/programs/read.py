@@ -41,6 +41,7 @@ class JobRow:
     progress: float | None
     message: str | None
     options: str | None
+    concurrency_limit: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from penstock.domain.outcomes import ErrorRecord, Settlement
 from penstock.domain.states import JobState, Way
 from penstock.store.program import Call, LaneKey, NeedLanes, Row, Steps, program, wake_queues
 from penstock.store.programs.flow import Ended, after_end
+from penstock.store.programs.steps import wake_signalled
 
 _JOB_ID = attrgetter("job_id")
 """Batches are written in the order of their ids, so that two of them lock rows in the same order."""
@@ -94,6 +95,10 @@ def _settle(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[dict[str, Jo
         if row[1] != JobState.COMPLETED or row[3] or any(tie is not None for tie in (row[2], row[4], row[5]))
     ]
     yield from after_end(ended, now)
+    waiting = [end.job_id for end in ends if end.settlement.reason == "signal" and end.job_id in states]
+    if waiting:
+        # A signal that came while the run was ending has found nobody who waits.
+        yield from wake_signalled(waiting, now)
     ready = {end.lane.queue for end in ends if states.get(end.job_id) in (JobState.READY, JobState.SCHEDULED)}
     if ready:
         yield wake_queues(ready)

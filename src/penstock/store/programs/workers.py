@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from penstock import codec
@@ -16,7 +16,10 @@ _MOST_ROWS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """What a worker says of itself when it starts. `lease_us`: how long it may be silent."""
+    """What a worker says of itself when it starts.
+
+    `lease_us`: how long it may be silent; `steps`: those that its kinds declare.
+    """
 
     name: str
     host: str
@@ -25,6 +28,7 @@ class WorkerInfo:
     queues: tuple[str, ...]
     kinds: tuple[str, ...]
     lease_us: int
+    steps: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def add_worker(info: WorkerInfo, now: int) -> Steps[int]:
     """Register a worker; answers its number."""
     params: dict[str, Any] = {"name": info.name, "host": info.host, "pid": info.pid, "build_id": info.build_id}
     params |= {"queues": codec.ids(info.queues), "kinds": codec.ids(info.kinds)}
-    params |= {"lease": info.lease_us, "now": now}
+    params |= {"steps": codec.dumps(dict(info.steps)), "lease": info.lease_us, "now": now}
     return int((yield Call("add_worker", params, only=True))[0][0])
 
 

@@ -2,7 +2,7 @@
 SELECT j.id, l.queue, l.kind, l.tenant, j.state::text, j.priority, j.attempt, j.max_attempts, j.losses, j.created_at,
        j.due_at, j.claimed_at, j.started_at, j.finished_at, j.cancel_requested_at, j.deadline_at, j.flow_id, j.reason,
        j.unique_key, j.concurrency_key, j.open_parents, j.when_parents, j.worker_id, l.seal_key, l.solo,
-       p.share, p.message, j.options
+       p.share, p.message, j.options, j.concurrency_limit
 FROM penstock.jobs j JOIN penstock.lanes l ON l.id = j.lane_id LEFT JOIN penstock.progress p ON p.job_id = j.id
 WHERE j.id = :job_id;
 
@@ -10,7 +10,7 @@ WHERE j.id = :job_id;
 SELECT j.id, l.queue, l.kind, l.tenant, j.state::text, j.priority, j.attempt, j.max_attempts, j.losses, j.created_at,
        j.due_at, j.claimed_at, j.started_at, j.finished_at, j.cancel_requested_at, j.deadline_at, j.flow_id, j.reason,
        j.unique_key, j.concurrency_key, j.open_parents, j.when_parents, j.worker_id, l.seal_key, l.solo,
-       p.share, p.message, j.options
+       p.share, p.message, j.options, j.concurrency_limit
 FROM penstock.jobs j JOIN penstock.lanes l ON l.id = j.lane_id LEFT JOIN penstock.progress p ON p.job_id = j.id
 WHERE (:states::json IS NULL OR j.state::text IN (SELECT json_array_elements_text(:states::json)))
   AND (:queue::text IS NULL OR l.queue = :queue)
@@ -83,7 +83,7 @@ FROM penstock.queues ORDER BY name;
 
 -- name: list_workers
 SELECT w.id, w.name, w.host, w.pid, w.build_id, w.queues, w.kinds, w.started_at, w.seen_at, w.beats, w.stopping, w.stats,
-       (SELECT count(*) FROM penstock.jobs j WHERE j.worker_id = w.id AND j.state = 'running')
+       (SELECT count(*) FROM penstock.jobs j WHERE j.worker_id = w.id AND j.state = 'running'), w.steps
 FROM penstock.workers w ORDER BY w.id;
 
 -- name: get_flow

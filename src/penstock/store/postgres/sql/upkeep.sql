@@ -102,6 +102,8 @@ WITH ids AS MATERIALIZED (
 ), r AS (DELETE FROM penstock.results USING ids WHERE job_id = ids.id),
    p AS (DELETE FROM penstock.progress USING ids WHERE job_id = ids.id),
    e AS (DELETE FROM penstock.errors USING ids WHERE job_id = ids.id),
+   s AS (DELETE FROM penstock.steps USING ids WHERE job_id = ids.id),
+   g AS (DELETE FROM penstock.signals USING ids WHERE job_id = ids.id),
    d AS (DELETE FROM penstock.edges USING ids WHERE child_id = ids.id)
 DELETE FROM penstock.jobs j USING ids WHERE j.id = ids.id AND j.finished_at IS NOT NULL RETURNING j.id;
 

@@ -1,6 +1,6 @@
 -- name: add_worker
-INSERT INTO penstock.workers (name, host, pid, build_id, queues, kinds, started_at, seen_at, lease)
-VALUES (:name, :host, :pid, :build_id, :queues::json, :kinds::json, :now, :now, :lease)
+INSERT INTO penstock.workers (name, host, pid, build_id, queues, kinds, steps, started_at, seen_at, lease)
+VALUES (:name, :host, :pid, :build_id, :queues::json, :kinds::json, :steps::json, :now, :now, :lease)
 RETURNING id;
 
 -- name: beat

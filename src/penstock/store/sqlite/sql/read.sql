@@ -2,7 +2,7 @@
 SELECT j.id, l.queue, l.kind, l.tenant, j.state, j.priority, j.attempt, j.max_attempts, j.losses, j.created_at,
        j.due_at, j.claimed_at, j.started_at, j.finished_at, j.cancel_requested_at, j.deadline_at, j.flow_id, j.reason,
        j.unique_key, j.concurrency_key, j.open_parents, j.when_parents, j.worker_id, l.seal_key, l.solo,
-       p.share, p.message, d.options
+       p.share, p.message, d.options, j.concurrency_limit
 FROM penstock_jobs j JOIN penstock_lanes l ON l.id = j.lane_id JOIN penstock_job_data d ON d.job_id = j.id
 LEFT JOIN penstock_progress p ON p.job_id = j.id
 WHERE j.id = :job_id
@@ -11,7 +11,7 @@ WHERE j.id = :job_id
 SELECT j.id, l.queue, l.kind, l.tenant, j.state, j.priority, j.attempt, j.max_attempts, j.losses, j.created_at,
        j.due_at, j.claimed_at, j.started_at, j.finished_at, j.cancel_requested_at, j.deadline_at, j.flow_id, j.reason,
        j.unique_key, j.concurrency_key, j.open_parents, j.when_parents, j.worker_id, l.seal_key, l.solo,
-       p.share, p.message, d.options
+       p.share, p.message, d.options, j.concurrency_limit
 FROM penstock_jobs j JOIN penstock_lanes l ON l.id = j.lane_id JOIN penstock_job_data d ON d.job_id = j.id
 LEFT JOIN penstock_progress p ON p.job_id = j.id
 WHERE (:states IS NULL OR j.state IN (SELECT value FROM json_each(:states)))
@@ -85,7 +85,7 @@ FROM penstock_queues ORDER BY name
 
 -- name: list_workers
 SELECT w.id, w.name, w.host, w.pid, w.build_id, w.queues, w.kinds, w.started_at, w.seen_at, w.beats, w.stopping, w.stats,
-       (SELECT count(*) FROM penstock_jobs j WHERE j.worker_id = w.id AND j.state = 'running')
+       (SELECT count(*) FROM penstock_jobs j WHERE j.worker_id = w.id AND j.state = 'running'), w.steps
 FROM penstock_workers w ORDER BY w.id
 
 -- name: get_flow

@@ -87,6 +87,10 @@ DELETE FROM penstock_progress WHERE job_id IN (SELECT value FROM json_each(:ids)
 ;;
 DELETE FROM penstock_errors WHERE job_id IN (SELECT value FROM json_each(:ids))
 ;;
+DELETE FROM penstock_steps WHERE job_id IN (SELECT value FROM json_each(:ids))
+;;
+DELETE FROM penstock_signals WHERE job_id IN (SELECT value FROM json_each(:ids))
+;;
 DELETE FROM penstock_edges WHERE child_id IN (SELECT value FROM json_each(:ids))
 ;;
 DELETE FROM penstock_job_data WHERE job_id IN (SELECT value FROM json_each(:ids))

@@ -1,6 +1,6 @@
 -- name: add_worker
-INSERT INTO penstock_workers (name, host, pid, build_id, queues, kinds, started_at, seen_at, lease)
-VALUES (:name, :host, :pid, :build_id, :queues, :kinds, :now, :now, :lease)
+INSERT INTO penstock_workers (name, host, pid, build_id, queues, kinds, steps, started_at, seen_at, lease)
+VALUES (:name, :host, :pid, :build_id, :queues, :kinds, :steps, :now, :now, :lease)
 RETURNING id
 
 -- name: beat

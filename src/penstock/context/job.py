@@ -1,16 +1,20 @@
 """`Job`: what a handler sees of its run."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, overload
 
+from penstock.ai.scope import CallScope
+from penstock.context.steps import StepPort, Steps
 from penstock.domain.events import Event
 from penstock.domain.job import JobData
 from penstock.domain.options import moment_of
+from penstock.domain.retry import DEFAULT_RETRY, RetryPolicy
 
 T = TypeVar("T", bound=JobData)
+R = TypeVar("R")
 
 
 class CancelSignal:
@@ -62,13 +66,15 @@ class RunPort(Protocol):
 
     async def parent_results(self, job: "Job[Any]") -> dict[str, Any]: ...
 
+    def steps(self, job: "Job[Any]") -> StepPort: ...
+
 
 @dataclass(slots=True)
 class Job(Generic[T]):
     """One run of one job. `attempt` counts from 1; `deadline` is when this run or the job must have ended, if ever.
 
-    `results()` of parents, `progress()`, `enqueue()`, `publish()` and `transaction()` write on behalf of this run: they
-    are refused with ClaimLost once the run no longer holds its job.
+    `step()`, `progress()`, `enqueue()`, `publish()` and `transaction()` write on behalf of this run: they are refused
+    with ClaimLost once the run no longer holds its job.
     """
 
     id: str
@@ -89,6 +95,7 @@ class Job(Generic[T]):
     started: int | None = None
     ended: bool = False
     ending: bool = False
+    memory: Steps | None = None
 
     @property
     def is_last_attempt(self) -> bool:
@@ -136,6 +143,58 @@ class Job(Generic[T]):
     async def publish(self, event: Event, *, subject: str | None = None) -> None:
         """Publish an event on behalf of this run."""
         await self._run.publish(self, [(event, subject)])
+
+    @overload
+    async def step(self, name: str, call: Callable[..., Awaitable[R]], /, *args: Any, **options: Any) -> R: ...
+
+    @overload
+    async def step(self, name: str, call: Callable[..., R], /, *args: Any, **options: Any) -> R: ...
+
+    async def step(
+        self,
+        name: str,
+        call: Callable[..., Any],
+        /,
+        *args: Any,
+        timeout: float | timedelta | None = None,
+        tries: int = 1,
+        retry: RetryPolicy = DEFAULT_RETRY,
+        returns: Any = None,
+    ) -> Any:
+        """Do a piece of the handler once: `plan = await job.step("outline", self.outline, text)`.
+
+        The result is stored, durably, before this returns; a later run of the job gets it from there and does not call
+        again. What it is comes from the return annotation of `call` (or `returns`), as pydantic reads and writes it.
+        `call` is an async function, or a plain one, which runs in a thread; give keyword arguments by
+        `functools.partial`. Steps may run at once (`asyncio.gather`); each name can be used once in a run.
+
+        timeout: seconds or a timedelta for each try; tries: how often it is called in this run before its error is
+        raised; retry: the pauses between. Raises what `call` raises, TimeoutError, InvalidJob (a name used twice, a
+        result that is no JSON), PayloadTooLarge, ClaimLost. Code between steps runs again in each run.
+        """
+        steps = self._steps()
+        return await steps.step(name, call, args, timeout=timeout, tries=tries, retry=retry, returns=returns)
+
+    async def sleep(self, duration: float | timedelta, *, name: str | None = None) -> None:
+        """Go on in so long: the run ends here, its slot is free, and a later run goes on after this line.
+
+        No attempt is spent. Await it in the handler itself, not beside other waits. Raises InvalidJob.
+        """
+        await self._steps().sleep(duration, name)
+
+    async def wait_for(self, signal: str, *, timeout: float | timedelta | None = None, name: str | None = None) -> Any:
+        """Wait for `penstock.signal(job_id, signal, data)` without holding a slot; answers the data.
+
+        One that was sent before is there at once; each is taken by one wait. A second wait for the same signal needs a
+        `name`. Raises SignalTimeout after `timeout` (seconds or a timedelta), InvalidJob.
+        """
+        return await self._steps().wait_for(signal, timeout, name)
+
+    def _steps(self) -> Steps:
+        if self.memory is None:
+            scope = CallScope(self.id, self.claim_id, self.attempt, self.kind, self.tenant, self.flow_id)
+            self.memory = Steps(self._run.steps(self), scope)
+        return self.memory
 
     def transaction(self, on: Any = None) -> Any:
         """`async with job.transaction(on=session) as tx: …`: rows, the end of the job and enqueues in one commit.
