@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from systems.study_notes.application.ai_service import AiService, Answerer
-from systems.study_notes.application.ports import Clock
+from systems.study_notes.application.ai_service import AiService, Answered, Answerer
+from systems.study_notes.application.ports import Clock, Steps
 from systems.study_notes.application.process_source_text import with_answerers
 from systems.study_notes.application.progress import Entered, enter_stage, facts_of, move
 from systems.study_notes.application.repositories import ReadUnits, UnitOfWork
@@ -14,6 +14,7 @@ from systems.study_notes.domain.study_tools import (
     FLASHCARD_BOUNDS,
     QUIZ_BOUNDS,
     Bounds,
+    Checked,
     Dropped,
     Flashcard,
     QuizItem,
@@ -66,8 +67,8 @@ class GenerateStudyTools:
         note = await uow.notes.get(note_id)
         return await enter_stage(uow, note.source_id, self.stage, self._clock.now()) if note else None
 
-    async def prepare(self, note_id: int) -> MadeStudyTools | None:
-        """Ask the model; None when the note is gone.
+    async def prepare(self, note_id: int, steps: Steps) -> MadeStudyTools | None:
+        """Ask the model, in two steps; None when the note is gone.
 
         Raises as `AiService` does, and `StageError` when too few good items are left.
         """
@@ -75,17 +76,26 @@ class GenerateStudyTools:
             note = await uow.notes.get(note_id)
         if note is None:
             return None
-        quiz = await self._ai.generate_quiz(note.markdown, note.language_code)
-        items = quiz.value.within(self._quiz)
-        cards = await self._ai.extract_flashcards(note.markdown, note.language_code)
+        quiz = await steps.step("quiz", self._enough_questions, note.markdown, note.language_code)
+        cards = await steps.step("flashcards", self._enough_cards, note.markdown, note.language_code)
         return MadeStudyTools(
             note_id=note.id,
             source_id=note.source_id,
-            quiz=items,
+            quiz=quiz.value.within(self._quiz),
             flashcards=cards.value.within(self._flashcards),
             dropped=quiz.value.dropped + cards.value.dropped,
             answered_by={"quiz": quiz.by, "flashcards": cards.by},
         )
+
+    async def _enough_questions(self, markdown: str, language: str) -> Answered[Checked[QuizItem]]:
+        answered = await self._ai.generate_quiz(markdown, language)
+        answered.value.within(self._quiz)
+        return answered
+
+    async def _enough_cards(self, markdown: str, language: str) -> Answered[Checked[Flashcard]]:
+        answered = await self._ai.extract_flashcards(markdown, language)
+        answered.value.within(self._flashcards)
+        return answered
 
     async def store(self, uow: UnitOfWork, made: MadeStudyTools) -> Finished | None:
         """Replace quiz and flashcards and complete the source; None when it is gone, cancelled or has ended."""

@@ -3,13 +3,23 @@
 The language model's port is `penstock.ai.LanguageModel`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from systems.study_notes.domain.records import Source
 from systems.study_notes.domain.similarity import ImageCandidate
+
+Value = TypeVar("Value")
+
+
+class Steps(Protocol):
+    """Work that is done once, whatever interrupts it: what was done before is remembered by its name."""
+
+    async def step(self, name: str, call: Callable[..., Awaitable[Value]], /, *args: Any) -> Value:
+        """What `call(*args)` answers, now or when it was done."""
+        ...
 
 
 class Clock(Protocol):

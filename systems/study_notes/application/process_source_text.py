@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from systems.study_notes.application.ai_service import AiService, Answerer
-from systems.study_notes.application.ports import Clock, LanguageDetector
+from systems.study_notes.application.ports import Clock, LanguageDetector, Steps
 from systems.study_notes.application.progress import Entered, enter_stage
 from systems.study_notes.application.repositories import Analysis, ReadUnits, UnitOfWork
 from systems.study_notes.domain.errors import PermanentSourceError
@@ -50,10 +50,11 @@ class ProcessSourceText:
         """Enter the stage; None when the job has nothing left to do."""
         return await enter_stage(uow, source_id, self.stage, self._clock.now())
 
-    async def prepare(self, source_id: int, text_content: str | None = None) -> AnalysedText | None:
+    async def prepare(self, source_id: int, text_content: str | None = None, *, steps: Steps) -> AnalysedText | None:
         """Ask the model about `text_content`, or about the source's stored text; None when the source is gone.
 
-        Raises `StageError` or `PermanentSourceError` as `AiService` does.
+        Each piece of the text is a step: what the model has answered is not asked again. Raises `StageError` or
+        `PermanentSourceError` as `AiService` does.
         """
         async with self._reads() as uow:
             source = await uow.sources.get(source_id)
@@ -63,8 +64,13 @@ class ProcessSourceText:
         if text is None or not text.strip():
             raise PermanentSourceError("the source has no text")
         language = source.language_code or self._detect_language(text[:LANGUAGE_CHARS])
-        lesson = await self._ai.generate_lesson_structure(text, language)
-        tags = await self._ai.generate_tags(text, language)
+        pieces = self._ai.lesson_structure_chunks(text)
+        parts = [
+            await steps.step(f"chunk {number} of {len(pieces)}", self._ai.generate_chunk_structure, piece, language)
+            for number, piece in enumerate(pieces, 1)
+        ]
+        lesson = self._ai.merge(parts)
+        tags = await steps.step("tags", self._ai.generate_tags, text, language)
         return AnalysedText(
             source_id, language, lesson.value, tuple(tags.value), {"lesson_structure": lesson.by, "tags": tags.by}
         )

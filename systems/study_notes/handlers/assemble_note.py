@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from penstock import JobTransaction
+from penstock import Job, JobTransaction
 from systems.study_notes.application.assemble_note import AssembledNote, AssembleNote
 from systems.study_notes.application.fail_source import FailSource
 from systems.study_notes.domain.events import SourceEvent
@@ -27,9 +27,9 @@ class AssembleNoteHandler(SourceStageHandler[AssembleNoteJob, AssembledNote]):
         begun = await self._assemble.begin(uow, data.source_id)
         return begun.events if begun else None
 
-    async def prepare(self, data: AssembleNoteJob) -> AssembledNote | None:
+    async def prepare(self, job: Job[AssembleNoteJob]) -> AssembledNote | None:
         """See the base class."""
-        return await self._assemble.prepare(data.source_id)
+        return await self._assemble.prepare(job.data.source_id)
 
     async def store(self, uow: WritingUnit, tx: JobTransaction, prepared: AssembledNote) -> None:
         """See the base class."""

@@ -62,8 +62,8 @@ class StageHandler(LoggedHandler[D], Generic[D, P]):
         """Mark the work as begun and answer what is to be told; None when nothing is left to do."""
 
     @abstractmethod
-    async def prepare(self, data: D) -> P | None:
-        """Do the slow part; None when what it is about is gone."""
+    async def prepare(self, job: Job[D]) -> P | None:
+        """Do the slow part, in steps where a repetition would cost; None when what it is about is gone."""
 
     @abstractmethod
     async def store(self, uow: WritingUnit, tx: JobTransaction, prepared: P) -> None:
@@ -102,7 +102,7 @@ class StageHandler(LoggedHandler[D], Generic[D, P]):
                 return
             await self._desk.tell(uow, told)
             await uow.session.commit()
-        prepared = await self.prepare(job.data)
+        prepared = await self.prepare(job)
         async with self._desk.units() as uow, job.transaction(on=uow.session) as tx:
             if prepared is not None:
                 await self.store(uow, tx, prepared)

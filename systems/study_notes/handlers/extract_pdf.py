@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from penstock import JobTransaction
+from penstock import Job, JobTransaction
 from systems.study_notes.application.extract_pdf import ExtractedText, ExtractPdf
 from systems.study_notes.application.fail_source import FailSource
 from systems.study_notes.domain.events import SourceEvent
@@ -27,9 +27,9 @@ class ExtractPdfHandler(SourceStageHandler[ExtractPdfJob, ExtractedText]):
         entered = await self._extract.begin(uow, data.source_id)
         return entered.events if entered else None
 
-    async def prepare(self, data: ExtractPdfJob) -> ExtractedText | None:
+    async def prepare(self, job: Job[ExtractPdfJob]) -> ExtractedText | None:
         """See the base class."""
-        return await self._extract.prepare(data.source_id)
+        return await self._extract.prepare(job.data.source_id)
 
     async def store(self, uow: WritingUnit, tx: JobTransaction, prepared: ExtractedText) -> None:
         """See the base class."""

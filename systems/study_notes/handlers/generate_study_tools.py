@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from penstock import JobTransaction
+from penstock import Job, JobTransaction
 from systems.study_notes.application.generate_study_tools import GenerateStudyTools, MadeStudyTools
 from systems.study_notes.domain.events import SourceEvent
 from systems.study_notes.handlers.base import StageHandler
@@ -25,9 +25,9 @@ class GenerateStudyToolsHandler(StageHandler[GenerateStudyToolsJob, MadeStudyToo
         entered = await self._tools.begin(uow, data.note_id)
         return entered.events if entered else None
 
-    async def prepare(self, data: GenerateStudyToolsJob) -> MadeStudyTools | None:
+    async def prepare(self, job: Job[GenerateStudyToolsJob]) -> MadeStudyTools | None:
         """See the base class."""
-        return await self._tools.prepare(data.note_id)
+        return await self._tools.prepare(job.data.note_id, job)
 
     async def store(self, uow: WritingUnit, tx: JobTransaction, prepared: MadeStudyTools) -> None:
         """See the base class."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from penstock import JobTransaction
+from penstock import Job, JobTransaction
 from systems.study_notes.application.generate_visual import FoundVisual, GenerateVisual
 from systems.study_notes.domain.events import SourceEvent
 from systems.study_notes.handlers.base import StageHandler
@@ -24,9 +24,9 @@ class GenerateVisualHandler(StageHandler[GenerateVisualJob, FoundVisual]):
         """See the base class."""
         return () if await self._generate.begin(uow, data.visual_id) else None
 
-    async def prepare(self, data: GenerateVisualJob) -> FoundVisual | None:
+    async def prepare(self, job: Job[GenerateVisualJob]) -> FoundVisual | None:
         """See the base class."""
-        return await self._generate.prepare(data.visual_id)
+        return await self._generate.prepare(job.data.visual_id)
 
     async def store(self, uow: WritingUnit, tx: JobTransaction, prepared: FoundVisual) -> None:
         """See the base class."""

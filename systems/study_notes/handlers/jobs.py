@@ -49,6 +49,7 @@ class ProcessSourceTextJob(
     max_attempts=ATTEMPTS,
     retry=RETRY,
     timeout=300,
+    steps=("chunk *", "tags"),
     ended_by=SourceStageEnded,
 ):
     """Make the lesson of a text; `text_content` None: the text stands with the source."""
@@ -106,6 +107,7 @@ class GenerateStudyToolsJob(
     max_attempts=ATTEMPTS,
     retry=RETRY,
     timeout=180,
+    steps=("quiz", "flashcards"),
     ended_by=SourceStageEnded,
 ):
     """Make quiz and flashcards of a note."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from penstock import JobTransaction
+from penstock import Job, JobTransaction
 from systems.study_notes.application.fail_source import FailSource
 from systems.study_notes.application.process_source_text import AnalysedText, ProcessSourceText
 from systems.study_notes.domain.events import SourceEvent
@@ -27,9 +27,9 @@ class ProcessSourceTextHandler(SourceStageHandler[ProcessSourceTextJob, Analysed
         entered = await self._process.begin(uow, data.source_id)
         return entered.events if entered else None
 
-    async def prepare(self, data: ProcessSourceTextJob) -> AnalysedText | None:
+    async def prepare(self, job: Job[ProcessSourceTextJob]) -> AnalysedText | None:
         """See the base class."""
-        return await self._process.prepare(data.source_id, data.text_content)
+        return await self._process.prepare(job.data.source_id, job.data.text_content, steps=job)
 
     async def store(self, uow: WritingUnit, tx: JobTransaction, prepared: AnalysedText) -> None:
         """See the base class."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from penstock import JobHandle, JobTransaction, When
+from penstock import Job, JobHandle, JobTransaction, When
 from systems.study_notes.application.fail_source import FailSource
 from systems.study_notes.application.process_visual_placeholders import PlaceholdersPlaced, ProcessVisualPlaceholders
 from systems.study_notes.domain.events import SourceEvent
@@ -27,9 +27,9 @@ class ProcessVisualPlaceholdersHandler(SourceStageHandler[ProcessVisualPlacehold
         """Nothing is marked: the stage of the waiting job is this job's own."""
         return ()
 
-    async def prepare(self, data: ProcessVisualPlaceholdersJob) -> int | None:
+    async def prepare(self, job: Job[ProcessVisualPlaceholdersJob]) -> int | None:
         """The source's id."""
-        return data.source_id
+        return job.data.source_id
 
     async def store(self, uow: WritingUnit, tx: JobTransaction, prepared: int) -> None:
         """See the module. Without pictures the assembly is ready at once."""

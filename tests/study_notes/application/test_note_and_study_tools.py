@@ -12,6 +12,7 @@ from systems.study_notes.domain.errors import PermanentSourceError, StageError
 from systems.study_notes.domain.lifecycle import SourceStatus, Stage
 from systems.study_notes.domain.repair import lesson_from
 from tests.study_notes.application.fakes import ScriptedModel, unavailable
+from tests.study_notes.application.steps import MemorySteps
 
 LESSON = lesson_from(
     {
@@ -114,7 +115,7 @@ async def test_a_cancelled_source_gets_no_note(world, assemble, source_id):
 async def test_study_tools_complete_the_source(world, source_id, note_id, tools):
     begun = await tools.begin(world, note_id)
     assert [(event.stage, event.percent) for event in begun.events] == [(Stage.GENERATING_STUDY_TOOLS, 85)]
-    finished = await tools.store(world, await tools.prepare(note_id))
+    finished = await tools.store(world, await tools.prepare(note_id, MemorySteps()))
     assert len(world.study_tools.quiz[note_id]) == 3
     assert [card.term for card in world.study_tools.flashcards[note_id]] == ["a", "b", "c"]
     assert world.stands(source_id) == (SourceStatus.COMPLETED, None)
@@ -132,7 +133,7 @@ async def test_bad_items_are_dropped_and_listed(world, source_id, note_id, tools
     bad = [quiz_item(options=["a", "b", "c"]), quiz_item(correct_index=4), quiz_item(question="Whose planet orbits?")]
     model.scripts["quiz"] = json.dumps([*bad, *(quiz_item(n) for n in range(12))])
     model.scripts["flashcards"] = cards("a", " A ", "b", "", "c")
-    await tools.store(world, await tools.prepare(note_id))
+    await tools.store(world, await tools.prepare(note_id, MemorySteps()))
     assert len(world.study_tools.quiz[note_id]) == 10
     dropped = world.source(source_id).metadata["dropped"]
     assert [item["reason"] for item in dropped] == [
@@ -150,7 +151,7 @@ async def test_bad_items_are_dropped_and_listed(world, source_id, note_id, tools
 async def test_too_few_good_items_may_be_asked_for_again(world, note_id, tools, model, task, script):
     model.scripts[task] = script
     with pytest.raises(StageError, match="usable items where 3 are needed"):
-        await tools.prepare(note_id)
+        await tools.prepare(note_id, MemorySteps())
     assert world.study_tools.quiz == {}
 
 
@@ -158,7 +159,7 @@ async def test_given_up_study_tools_leave_the_note_readable(world, source_id, no
     model.scripts["quiz"] = unavailable()
     note = world.notes.rows[note_id]
     with pytest.raises(StageError):
-        await tools.prepare(note_id)
+        await tools.prepare(note_id, MemorySteps())
     finished = await tools.give_up(world, note_id, "busy")
     source = world.source(source_id)
     assert (source.status, source.error, source.failed_stage) == (
@@ -171,7 +172,7 @@ async def test_given_up_study_tools_leave_the_note_readable(world, source_id, no
 
 
 async def test_late_study_tools_have_no_effect(world, source_id, note_id, tools):
-    made = await tools.prepare(note_id)
+    made = await tools.prepare(note_id, MemorySteps())
     await tools.store(world, made)
     before = world.source(source_id)
     assert await tools.begin(world, note_id) is None
@@ -179,4 +180,4 @@ async def test_late_study_tools_have_no_effect(world, source_id, note_id, tools)
     assert await tools.give_up(world, note_id, "late") is None
     assert world.source(source_id) == before
     assert await tools.begin(world, 999) is None
-    assert await tools.prepare(999) is None
+    assert await tools.prepare(999, MemorySteps()) is None

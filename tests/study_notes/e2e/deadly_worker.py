@@ -1,7 +1,8 @@
 """A worker that kills its own process with SIGKILL at a given place; started by the tests as a program of its own.
 
 Arguments: database URL, folder, place, kind. Places: `before-commit`, `after-commit` (around the transaction of
-PROCESS_VISUAL_PLACEHOLDERS), `during` (inside a job of that kind, once the store knows that it has begun).
+PROCESS_VISUAL_PLACEHOLDERS), `during` (inside a job of that kind, once the store knows that it has begun),
+`third-chunk` (when the model is asked about the third piece of a long text).
 """
 
 import asyncio
@@ -13,16 +14,30 @@ from pathlib import Path
 from typing import Any
 
 from penstock import Job
+from penstock.ai import ModelRequest
 from systems.study_notes.handlers.process_visual_placeholders import ProcessVisualPlaceholdersHandler
 from systems.study_notes.wiring import StudyNotes, build
-from tests.study_notes.flow.support import FakeModel, fast_settings, lesson, open_search, until
+from tests.study_notes.flow.support import FakeModel, fast_settings, lesson, open_search, source_text, until
 
 ATTEMPTS = 2
+CHUNK_CHARS = 2_000
 PICTURES = ("a wheel", "a stone", "a sack")
 
 
 def model() -> FakeModel:
     return FakeModel({"lesson_structure": json.dumps(lesson(*PICTURES))})
+
+
+def dying_at_the_third_chunk() -> FakeModel:
+    asked: list[str] = []
+
+    def answer(request: ModelRequest) -> str:
+        asked.append(source_text(request))
+        if len(asked) == 3:
+            die()
+        return json.dumps(lesson())
+
+    return FakeModel({"lesson_structure": answer})
 
 
 def die() -> None:
@@ -68,7 +83,9 @@ class DiesWhenKnown:
 
 
 async def work(url: str, folder: Path, place: str, kind: str) -> None:
-    notes = build(fast_settings(folder, url, job_attempts=ATTEMPTS), language_model=model(), image_search=open_search())
+    settings = fast_settings(folder, url, job_attempts=ATTEMPTS, chunk_max_chars=CHUNK_CHARS)
+    asked = dying_at_the_third_chunk() if place == "third-chunk" else model()
+    notes = build(settings, language_model=asked, image_search=open_search())
     for position, handler in enumerate(notes.handlers):
         if place == "during" and handler.handles.job_kind.kind == kind:
             notes.handlers[position] = DiesWhenKnown(handler, notes)

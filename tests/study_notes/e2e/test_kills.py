@@ -10,14 +10,16 @@ import pytest
 
 from systems.study_notes.domain.lifecycle import SourceStatus, Stage, VisualStatus
 from systems.study_notes.wiring import StudyNotes
-from tests.study_notes.e2e.deadly_worker import ATTEMPTS, PICTURES, model
+from tests.study_notes.e2e.deadly_worker import ATTEMPTS, CHUNK_CHARS, PICTURES, model
 from tests.study_notes.flow.support import (
     QUIZ,
     USER,
+    FakeModel,
     events,
     jobs,
     open_search,
     row_counts,
+    source_text,
     status,
     submit,
     system,
@@ -76,6 +78,24 @@ async def test_sn_06_killed_around_the_fan_out_nothing_is_lost_or_doubled(tmp_pa
     }  # fmt: skip
     assert told.count("visual.finished") == len(PICTURES)
     assert told.count("note.assembled") == told.count("source.completed") == 1
+
+
+async def test_sn_12_killed_after_the_second_chunk_the_model_is_not_asked_about_it_again(
+    tmp_path: Path, url: str
+) -> None:
+    text = "\n\n".join(f"Paragraph {number}. " + "The wheel turns the stone. " * 60 for number in range(5))
+    fresh = FakeModel()
+    async with system(tmp_path, url=url, model=fresh, chunk_max_chars=CHUNK_CHARS) as notes:
+        source_id = await submit(notes, text)
+        await killed_worker(url, tmp_path, "third-chunk")
+        [job] = await jobs(notes, source_id)
+        before = await notes.engine.jobs.steps(job.id)
+        await finish(notes, source_id)
+        view = await status(notes, source_id)
+    assert [step.name for step in before] == ["chunk 1 of 5", "chunk 2 of 5"]
+    assert view.status is SourceStatus.COMPLETED
+    asked = [source_text(request).split(".")[0] for request in fresh.of("lesson_structure")]
+    assert asked == ["Paragraph 2", "Paragraph 3", "Paragraph 4"]
 
 
 async def test_sn_24_killed_on_every_attempt_of_the_text_stage_the_source_fails_with_it(
