@@ -1,23 +1,28 @@
 """`Penstock`: the engine as an application holds it."""
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
 from penstock.config import load_settings
 from penstock.domain.events import Event
 from penstock.domain.job import JobData
+from penstock.domain.options import micros
 from penstock.domain.schedule import Schedule
 from penstock.domain.states import JobState, JobStatus, status_of
 from penstock.errors import ConfigurationError, NotFound
 from penstock.events import EventLog
 from penstock.flows import FlowRef
+from penstock.ledger import Ledger
 from penstock.operations import FlowOperations, JobOperations, JobView, QueueOperations, Update, watch_job
 from penstock.operations.jobs import known_id, result_value
+from penstock.operations.usage import UsageView, checked_by, views
 from penstock.producer import JobHandle, Producer, SyncTransaction, Transaction
 from penstock.sealing import Keyring
 from penstock.store.base import Store
 from penstock.store.programs.cancel import CancelReport
+from penstock.store.programs.ledger import UsageFilter, usage
 from penstock.store.programs.read import job_outcome
 from penstock.store.programs.upkeep import Declared
 
@@ -38,6 +43,7 @@ class Penstock:
         self.queues = QueueOperations(self.store)
         self.events = EventLog(self.store)
         self.producer = Producer(self.store, self.keyring, self.settings.max_payload_bytes, self.jobs)
+        self.ledger = Ledger(self.store)
         self.sync = SyncPenstock(self)
         self.schedules: dict[str, Declared] = {}
 
@@ -101,6 +107,41 @@ class Penstock:
         part of the caller's transaction. Raises NotFound, Conflict (the job has ended), InvalidJob.
         """
         return await self.jobs.signal(job_id, name, data, on=on)
+
+    async def usage(
+        self,
+        *,
+        by: str = "model",
+        since: datetime | timedelta = timedelta(days=30),
+        until: datetime | None = None,
+        tenant: str | None = None,
+        kind: str | None = None,
+        flow_id: str | None = None,
+        job_id: str | None = None,
+    ) -> list[UsageView]:
+        """What model calls have cost, the dearest first, summed up by tenant, kind, flow, job, step, provider, model,
+
+        outcome, day or hour (UTC). `since`: an aware datetime, or how long ago. Raises InvalidJob.
+        """
+        now = self.store.clock.now()
+        first = now - since // timedelta(microseconds=1) if isinstance(since, timedelta) else micros("since", since)
+        last = now + 1 if until is None else micros("until", until)
+        return await self.usage_between(first, last, by=by, tenant=tenant, kind=kind, flow_id=flow_id, job_id=job_id)
+
+    async def usage_between(
+        self,
+        since: int,
+        until: int,
+        *,
+        by: str,
+        tenant: str | None = None,
+        kind: str | None = None,
+        flow_id: str | None = None,
+        job_id: str | None = None,
+    ) -> list[UsageView]:
+        """As `usage`, between two times in µs."""
+        rows = await self.store.read(usage(UsageFilter(checked_by(by), since, until, tenant, kind, flow_id, job_id)))
+        return views(rows)
 
     async def get(self, job_id: str) -> JobView:
         """One job. Raises NotFound."""

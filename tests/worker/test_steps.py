@@ -24,7 +24,7 @@ from penstock import (
     Secret,
     SignalTimeout,
 )
-from penstock.ai.scope import current_scope
+from penstock.domain.calls import current_scope
 from penstock.domain.steps import Step
 from penstock.operations.doctor import Level, examine
 from penstock.store.programs.steps import StepWrite, write_steps

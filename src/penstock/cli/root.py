@@ -17,6 +17,7 @@ _COMMANDS = {
     "queues": ("penstock.cli.queues", "List, pause and resume queues."),
     "schedules": ("penstock.cli.schedules", "List, pause and resume schedules."),
     "workers": ("penstock.cli.workers", "List the workers and what they do."),
+    "usage": ("penstock.cli.usage", "Sum up what model calls have cost."),
     "migrate": ("penstock.cli.migrate", "Bring the database's schema up to this version."),
     "doctor": ("penstock.cli.doctor", "Check configuration, database, workers and queues."),
     "bench": ("penstock.cli.bench", "Measure the engine beside a hand-written SQL floor."),

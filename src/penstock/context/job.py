@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar, overload
 
-from penstock.ai.scope import CallScope
 from penstock.context.steps import StepPort, Steps
+from penstock.domain.calls import CallScope
 from penstock.domain.events import Event
 from penstock.domain.job import JobData
 from penstock.domain.options import moment_of

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Protocol, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json
 
-from penstock.ai.scope import CallScope, calling
+from penstock.domain.calls import CallScope, calling
 from penstock.domain.job import is_count, seconds_of
 from penstock.domain.retry import LONGEST_S, RetryPolicy, next_delay
 from penstock.domain.signals import Signal

@@ -12,6 +12,7 @@ from penstock.domain.states import FINAL, JobState, JobStatus, status_of
 from penstock.domain.steps import checked_step
 from penstock.errors import InvalidJob, JobCancelled, JobFailed, NotFound, PayloadTooLarge, ResultTimeout
 from penstock.operations.steps import StepView, copy_of, signal_json
+from penstock.operations.usage import CallView
 from penstock.operations.view import ErrorView, JobView
 from penstock.operations.why import Why, why
 from penstock.sealing import Keyring
@@ -19,6 +20,7 @@ from penstock.store.base import Store
 from penstock.store.program import Program
 from penstock.store.programs.cancel import CancelReport, cancel
 from penstock.store.programs.change import Move, move_waiting
+from penstock.store.programs.ledger import calls_of_job
 from penstock.store.programs.read import (
     JobFilter,
     OutcomeRow,
@@ -139,6 +141,10 @@ class JobOperations:
         if len(text) > self._max_payload_bytes:
             raise PayloadTooLarge(f"the data of signal {name!r}", len(text), self._max_payload_bytes)
         return send_signal(known_id("job", job_id), checked_step("signal", name), text, self._store.clock.now())
+
+    async def calls(self, job_id: str) -> Sequence[CallView]:
+        """The model calls that the job has made, in order; none for an unknown job. Raises NotFound."""
+        return [CallView.of(row) for row in await self._store.read(calls_of_job(known_id("job", job_id)))]
 
     async def steps(self, job_id: str) -> Sequence[StepView]:
         """What the job's handler has done and waits for, in order; none for an unknown job. Raises NotFound."""

@@ -1,13 +1,19 @@
-"""What the leader does for everybody besides rescue: schedules tick, ended jobs are pruned, events get positions."""
+"""What the leader does for everybody besides rescue: schedules tick, ended jobs are pruned, events get positions, and
 
+the calls of lost runs are closed in the ledger.
+"""
+
+from penstock.ledger import cost_of
 from penstock.store.base import Store
 from penstock.store.programs.events import number_events
+from penstock.store.programs.ledger import close_lost_calls
 from penstock.store.programs.upkeep import prune, tick
 from penstock.worker.maintenance import Duty
 
 TICK_S = 1.0
 PRUNE_S = 60.0
 NUMBER_S = 5.0
+LEDGER_S = 20.0
 _BATCH = 1_000
 _ROUNDS = 50
 """Batches pruned in a row at most, so that a large backlog does not keep the leader from its other duties."""
@@ -29,5 +35,14 @@ async def _number(store: Store, _now: int) -> None:
         pass
 
 
-STANDARD = (Duty("schedules", TICK_S, _tick), Duty("retention", PRUNE_S, _prune), Duty("event log", NUMBER_S, _number))
+async def _close_lost_calls(store: Store, now: int) -> None:
+    await store.run(close_lost_calls(now, cost_of))
+
+
+STANDARD = (
+    Duty("schedules", TICK_S, _tick),
+    Duty("retention", PRUNE_S, _prune),
+    Duty("event log", NUMBER_S, _number),
+    Duty("ledger", LEDGER_S, _close_lost_calls),
+)
 """The duties of every worker's leader."""
