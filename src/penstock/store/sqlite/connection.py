@@ -22,8 +22,7 @@ _PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -16384",  # KiB a connection
     "PRAGMA mmap_size = 134217728",  # reads only: SQLite writes through the file
-    # A checkpoint each 16 MB of log: a quarter of the default's fsyncs, and a log that readers still search quickly.
-    "PRAGMA wal_autocheckpoint = 4096",
+    "PRAGMA wal_autocheckpoint = 0",  # `Checkpoints` makes them
     "PRAGMA journal_size_limit = 67108864",
 )
 

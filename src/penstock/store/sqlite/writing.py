@@ -17,6 +17,7 @@ from penstock.store.base import Topics
 from penstock.store.lanes import LaneCache
 from penstock.store.program import Program
 from penstock.store.sqlite.callers import LONG_LOCK_SECONDS, Callers, CallerTransaction
+from penstock.store.sqlite.checkpoint import Checkpoints
 from penstock.store.sqlite.connection import is_locked, patiently, set_synchronous
 from penstock.store.sqlite.group import MEMBERS, SECONDS, Group, run_group
 from penstock.store.sqlite.runner import Outcome, Statements, execute
@@ -74,6 +75,7 @@ class WriterLoop:
         self._statements = statements
         self._lanes = lanes
         self._listener = listener
+        self._checkpoints = Checkpoints(connection)
         self._waiting: deque[Ticket] = deque()
         self._passed = False
         self._callers = Callers()
@@ -152,6 +154,7 @@ class WriterLoop:
         self._lanes.remember(group.lanes)
         deliver(group.ended)
         self._listener.announce(topics | group.topics)
+        self._checkpoints.after_commit()
         _log_long(group, held)
         if self._waiting and held >= SECONDS:
             time.sleep(_COURTESY_SECONDS)
