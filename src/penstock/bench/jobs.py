@@ -41,6 +41,13 @@ class Answering(JobData, kind="bench_answering", queue=QUEUE):
     text: str = FILLER
 
 
+class Stepping(JobData, kind="bench_stepping", queue=QUEUE):
+    """A job that does all it does in one step."""
+
+    n: int
+    text: str = FILLER
+
+
 class Sleeping(JobData, kind="bench_sleeping", queue=QUEUE):
     """A job that waits."""
 
@@ -101,6 +108,14 @@ class Handlers:
         self._note(job, Answering)
         return {"n": job.data.n}
 
+    async def stepping(self, job: Job[Stepping]) -> None:
+        """Remember, in a step."""
+        self._note(job, Stepping)
+        await job.step("the only one", self._number, job.data.n)
+
+    async def _number(self, n: int) -> int:
+        return n
+
     async def sleeping(self, job: Job[Sleeping]) -> None:
         """Remember, and sleep."""
         self._note(job, Sleeping)
@@ -126,7 +141,8 @@ class Handlers:
     def all(self) -> list[Any]:
         """For a `Worker`."""
         return [
-            self.nothing, self.telling, self.answering, self.sleeping, self.collect, self.endless, self.forging,
+            self.nothing, self.telling, self.answering, self.stepping, self.sleeping, self.collect, self.endless,
+            self.forging,
         ]  # fmt: skip
 
 

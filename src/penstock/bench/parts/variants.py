@@ -1,10 +1,10 @@
-"""Working jobs off that cost more than plain ones: with results, progress, unique keys, mixed priorities."""
+"""Working jobs off that cost more than plain ones: with results, progress, a step, unique keys, mixed priorities."""
 
 from dataclasses import dataclass
 
 from penstock.app import Penstock
 from penstock.bench.drains import BULK, Drain, check_history, enqueue_bulk
-from penstock.bench.jobs import QUEUE, Answering, Nothing, Telling
+from penstock.bench.jobs import QUEUE, Answering, Nothing, Stepping, Telling
 from penstock.bench.parts.drain import Enqueue, Verify, middle, one_drain, rates
 from penstock.bench.parts.part import Part, Setting
 from penstock.bench.report import BenchError, Figure
@@ -45,6 +45,10 @@ async def _enqueue_telling(engine: Penstock, count: int) -> None:
     await enqueue_bulk(engine, [Telling(n=n) for n in range(count)])
 
 
+async def _enqueue_stepping(engine: Penstock, count: int) -> None:
+    await enqueue_bulk(engine, [Stepping(n=n) for n in range(count)])
+
+
 async def _enqueue_unique(engine: Penstock, count: int) -> None:
     for first in range(0, count, BULK):
         async with engine.transaction() as tx:
@@ -75,6 +79,14 @@ async def _verify_progress(engine: Penstock, count: int) -> None:
             raise BenchError(f"the progress of job {job.id} is {job.progress!r}")
 
 
+async def _verify_steps(engine: Penstock, count: int) -> None:
+    await check_history(engine, count)
+    for job in await engine.jobs.list(JobFilter(queue=QUEUE, limit=_SAMPLE)):
+        data, _ = await engine.jobs.payload(job.id)
+        if [step.result for step in await engine.jobs.steps(job.id)] != [data["n"]]:
+            raise BenchError(f"job {job.id} has not stored its step")
+
+
 async def _verify_keys(engine: Penstock, count: int) -> None:
     """The keys were held: each job carries its own, and it is free again."""
     await check_history(engine, count)
@@ -86,8 +98,9 @@ async def _verify_keys(engine: Penstock, count: int) -> None:
 _VARIANTS = (
     _Variant("with results", _enqueue_answering, _verify_answers),
     _Variant("with progress", _enqueue_telling, _verify_progress),
+    _Variant("with one step", _enqueue_stepping, _verify_steps),
     _Variant("with unique keys", _enqueue_unique, _verify_keys),
     _Variant("with mixed priorities", _enqueue_mixed),
 )
 
-VARIANTS = (Part("variants", "drains with results, progress, unique keys, mixed priorities", 100, _variants),)
+VARIANTS = (Part("variants", "drains with results, progress, a step, unique keys, mixed priorities", 120, _variants),)

@@ -1,7 +1,7 @@
 """When the writer copies the write-ahead log into the file.
 
-SQLite's own rule tries again at every commit once the log is long: while a reader holds an old snapshot each of them looks
-through the whole log for nothing, which takes longer the longer the hold lasts.
+SQLite's own rule tries again at every commit once the log is long: while a reader holds an old snapshot, each of them
+looks through the whole log for nothing, which takes longer the longer the hold lasts.
 """
 
 import logging
