@@ -69,7 +69,7 @@ async def test_latency_is_measured_inside_and_across_processes(store: StoreName,
 # What follows starts many processes: each part on one store, in turns.
 async def test_what_costs_more_is_seen_to_have_happened(postgres_server: Server) -> None:
     found = await figures(StoreName.POSTGRES, postgres_server, "variants")
-    names = ["with results", "with progress", "with unique keys", "with mixed priorities"]
+    names = ["with results", "with progress", "with one step", "with unique keys", "with mixed priorities"]
     assert list(found) == [f"drain {name}" for name in names]
 
 
