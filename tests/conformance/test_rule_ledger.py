@@ -32,7 +32,7 @@ def scope(tenant: str | None = None, *, job: str | None = None, claim: int = 1, 
     return CallScope(job or codec.new_id(), claim, attempt, "work", tenant, None, "outline")
 
 
-async def call(ledger: Ledger, outcome: str = "ok", *, model: str = "m", tokens: int = 1_000) -> None:
+async def call(ledger: Ledger, outcome: str = "answered", *, model: str = "m", tokens: int = 1_000) -> None:
     opened = await ledger.open("acme-ai", model, input_estimate=tokens)
     await ledger.close(opened, outcome, input_tokens=tokens, output_tokens=0)
 
@@ -45,7 +45,7 @@ async def test_a_call_is_there_before_it_is_made_and_closed_after(
         opened = await ledger.open("acme-ai", "m", tried=2, input_estimate=7)
     [before] = await engine.jobs.calls(job)
     clock.advance(2)
-    await ledger.close(opened, "ok", input_tokens=10, output_tokens=5, cached_tokens=3)
+    await ledger.close(opened, "answered", input_tokens=10, output_tokens=5, cached_tokens=3)
     [after] = await engine.jobs.calls(job)
     assert (before.outcome, before.duration_s, before.cost, before.step, before.tried) == (
         None,
@@ -54,7 +54,7 @@ async def test_a_call_is_there_before_it_is_made_and_closed_after(
         "outline",
         2,
     )
-    assert (after.outcome, after.duration_s, after.cost) == ("ok", 2.0, Decimal("0.015"))
+    assert (after.outcome, after.duration_s, after.cost) == ("answered", 2.0, Decimal("0.015"))
     assert (after.input_tokens, after.output_tokens, after.cached_tokens) == (10, 5, 3)
 
 
@@ -62,7 +62,7 @@ async def test_a_call_closes_once(store: Store, engine: Penstock, ledger: Ledger
     with calling(scope(job=(job := codec.new_id()))):
         opened = await ledger.open("acme-ai", "m")
     await ledger.close(opened, "timeout", input_tokens=1, output_tokens=1)
-    assert await store.run(close_calls([ClosedCall(opened.id, 5, "ok", 9, 9, 0, 9)])) == 0
+    assert await store.run(close_calls([ClosedCall(opened.id, 5, "answered", 9, 9, 0, 9)])) == 0
     [stored] = await engine.jobs.calls(job)
     assert stored.outcome == "timeout"
 
@@ -92,7 +92,7 @@ async def test_the_calls_of_a_lost_run_close_as_unknown_with_their_estimate(
     assert stored[held.id].outcome is None
     clock.advance(3_600)
     assert await store.run(close_lost_calls(clock.now(), cost)) == 1, "that of no job"
-    assert await store.run(close_calls([ClosedCall(loose.id, clock.now(), "ok", 1, 1, 0, 1)])) == 1, (
+    assert await store.run(close_calls([ClosedCall(loose.id, clock.now(), "answered", 1, 1, 0, 1)])) == 1, (
         "it came all the same"
     )
 
@@ -113,7 +113,7 @@ async def test_rows_are_facts_that_no_fence_keeps_out(
 
 async def test_usage_is_summed_up_by_anything(engine: Penstock, ledger: Ledger, clock: MovableClock):
     job = codec.new_id()
-    for tenant, model, outcome in (("a", "m", "ok"), ("a", "m", "rate_limit"), ("b", "dear", "ok"), ("b", "m", "ok")):
+    for tenant, model, outcome in (("a", "m", "answered"), ("a", "m", "rate_limit"), ("b", "dear", "answered"), ("b", "m", "answered")):
         with calling(scope(tenant, job=job if tenant == "a" else None)):
             clock.advance(1)
             await call(ledger, outcome, model=model)
@@ -126,7 +126,7 @@ async def test_usage_is_summed_up_by_anything(engine: Penstock, ledger: Ledger, 
     assert (b.cost, b.unpriced) == (Decimal(1), 1)
     assert (nobody.calls, nobody.open, nobody.mean_s) == (1, 1, None)
     for by, names in {
-        "model": {"m", "dear"}, "provider": {"acme-ai", "other"}, "outcome": {"ok", "rate_limit", "open"},
+        "model": {"m", "dear"}, "provider": {"acme-ai", "other"}, "outcome": {"answered", "rate_limit", "open"},
         "step": {"outline", None}, "kind": {"work", None}, "flow": {None},
     }.items():  # fmt: skip
         assert {one.name for one in await engine.usage(by=by)} == names

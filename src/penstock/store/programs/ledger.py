@@ -7,8 +7,6 @@ from penstock import codec
 from penstock.domain.calls import CallScope
 from penstock.store.program import Call, Steps, program
 
-OK = "ok"
-"""The outcome of a call that brought an answer; the others are the kinds of failures, and `cancelled`."""
 UNKNOWN = "unknown"
 """The outcome of a call whose process is gone: it may have been answered and is taken to have cost its estimate."""
 
@@ -27,7 +25,10 @@ class OpenCall(NamedTuple):
 
 
 class ClosedCall(NamedTuple):
-    """How a call has ended. Time µs; tokens as the provider counted them; `cost` in billionths of a US dollar."""
+    """How a call has ended. Time µs; tokens as the provider counted them; `cost` in billionths of a US dollar.
+
+    outcome: `answered`, the kind of its failure, `cancelled` or `unknown`.
+    """
 
     id: str
     closed_at: int
@@ -101,6 +102,13 @@ def open_calls(calls: Sequence[OpenCall]) -> Steps[None]:
 def close_calls(calls: Sequence[ClosedCall]) -> Steps[int]:
     """Write how calls have ended; answers how many were still open."""
     return len((yield Call("close_calls", {"rows": codec.rows([_closed(call) for call in calls])}, only=True)))
+
+
+@program
+def late_answer(call: ClosedCall) -> Steps[bool]:
+    """What a call used whose answer came when nobody waited for it any more; its outcome stays. False: it is known."""
+    params = {"id": call.id, "input": call.input_tokens, "output": call.output_tokens, "cached": call.cached_tokens}
+    return bool((yield Call("late_answers", params | {"cost": call.cost}, only=True)))
 
 
 Price = Callable[[str, str, int | None, int | None], int | None]

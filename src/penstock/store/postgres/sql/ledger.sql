@@ -8,7 +8,8 @@ FROM json_to_recordset(:rows::json) AS c(
     model text, tried smallint, input integer, output integer, at bigint);
 
 -- name: close_calls
--- A call closes once: what the leader has closed as unknown and comes back all the same is taken over, being better known.
+-- A call closes once. But what the leader has closed as unknown is better known when it comes back all the same, and of a
+-- call that nobody waited for any more a late answer still says what it used.
 UPDATE penstock.calls c SET
     closed_at = r.at, outcome = r.outcome, input_tokens = r.input, output_tokens = r.output, cached_tokens = r.cached,
     cost = r.cost
@@ -16,6 +17,11 @@ FROM json_to_recordset(:rows::json) AS r(
     id uuid, at bigint, outcome text, input integer, output integer, cached integer, cost bigint)
 WHERE c.id = ANY (ARRAY[r.id]) AND (c.closed_at IS NULL OR c.outcome = 'unknown')
 RETURNING c.id;
+
+-- name: late_answers
+UPDATE penstock.calls SET input_tokens = :input, output_tokens = :output, cached_tokens = :cached, cost = :cost
+WHERE id = :id AND closed_at IS NOT NULL AND output_tokens IS NULL
+RETURNING id;
 
 -- name: lost_calls
 -- Open calls whose run no longer holds its job, or that no job made and that are too old to be on their way.
@@ -40,7 +46,7 @@ WITH chosen AS (
     SELECT c.*,
            row_number() OVER (PARTITION BY c.job_id, coalesce(c.step, '') ORDER BY c.opened_at, c.id) AS nth,
            greatest(j.attempt - c.attempt, 0) AS spared
-    FROM penstock.calls c LEFT JOIN penstock.jobs j ON j.id = c.job_id AND c.step IS NOT NULL AND c.outcome = 'ok'
+    FROM penstock.calls c LEFT JOIN penstock.jobs j ON j.id = c.job_id AND c.step IS NOT NULL AND c.outcome = 'answered'
     WHERE c.opened_at >= :since AND c.opened_at < :until
       AND (:tenant::text IS NULL OR c.tenant = :tenant) AND (:kind::text IS NULL OR c.kind = :kind)
       AND (:flow_id::uuid IS NULL OR c.flow_id = :flow_id::uuid) AND (:job_id::uuid IS NULL OR c.job_id = :job_id::uuid)
@@ -53,7 +59,7 @@ WITH chosen AS (
            END AS name
     FROM chosen
 )
-SELECT name, count(*), count(*) FILTER (WHERE outcome IS NULL), count(*) FILTER (WHERE outcome <> 'ok'),
+SELECT name, count(*), count(*) FILTER (WHERE outcome IS NULL), count(*) FILTER (WHERE outcome <> 'answered'),
        coalesce(sum(input_tokens), 0)::bigint, coalesce(sum(output_tokens), 0)::bigint,
        coalesce(sum(cached_tokens), 0)::bigint, coalesce(sum(cost), 0)::bigint,
        count(*) FILTER (WHERE closed_at IS NOT NULL AND cost IS NULL),

@@ -10,7 +10,8 @@ SELECT json_extract(value, '$.id'), json_extract(value, '$.job'), json_extract(v
 FROM json_each(:rows)
 
 -- name: close_calls
--- A call closes once: what the leader has closed as unknown and comes back all the same is taken over, being better known.
+-- A call closes once. But what the leader has closed as unknown is better known when it comes back all the same, and of a
+-- call that nobody waited for any more a late answer still says what it used.
 UPDATE penstock_calls AS c SET
     closed_at = r.at, outcome = r.outcome, input_tokens = r.input, output_tokens = r.output, cached_tokens = r.cached,
     cost = r.cost
@@ -21,6 +22,11 @@ FROM (
            json_extract(value, '$.cost') AS cost
     FROM json_each(:rows)) AS r
 WHERE c.id = r.id AND (c.closed_at IS NULL OR c.outcome = 'unknown')
+RETURNING id
+
+-- name: late_answers
+UPDATE penstock_calls SET input_tokens = :input, output_tokens = :output, cached_tokens = :cached, cost = :cost
+WHERE id = :id AND closed_at IS NOT NULL AND output_tokens IS NULL
 RETURNING id
 
 -- name: lost_calls
@@ -46,7 +52,7 @@ WITH chosen AS (
     SELECT c.*,
            row_number() OVER (PARTITION BY c.job_id, coalesce(c.step, '') ORDER BY c.opened_at, c.id) AS nth,
            max(j.attempt - c.attempt, 0) AS spared
-    FROM penstock_calls c LEFT JOIN penstock_jobs j ON j.id = c.job_id AND c.step IS NOT NULL AND c.outcome = 'ok'
+    FROM penstock_calls c LEFT JOIN penstock_jobs j ON j.id = c.job_id AND c.step IS NOT NULL AND c.outcome = 'answered'
     WHERE c.opened_at >= :since AND c.opened_at < :until
       AND (:tenant IS NULL OR c.tenant = :tenant) AND (:kind IS NULL OR c.kind = :kind)
       AND (:flow_id IS NULL OR c.flow_id = :flow_id) AND (:job_id IS NULL OR c.job_id = :job_id)
@@ -59,7 +65,7 @@ WITH chosen AS (
            END AS name
     FROM chosen
 )
-SELECT name, count(*), count(*) FILTER (WHERE outcome IS NULL), count(*) FILTER (WHERE outcome <> 'ok'),
+SELECT name, count(*), count(*) FILTER (WHERE outcome IS NULL), count(*) FILTER (WHERE outcome <> 'answered'),
        coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), coalesce(sum(cached_tokens), 0),
        coalesce(sum(cost), 0), count(*) FILTER (WHERE closed_at IS NOT NULL AND cost IS NULL),
        coalesce(sum(cost) FILTER (WHERE job_id IS NOT NULL AND nth > 1), 0),
