@@ -154,7 +154,7 @@ class Completer(Service):
         left = await self._store.run(complete(list(plain.values()), self._store.clock.now()))
         done = plain.values() if not left else [end for end in plain.values() if end.job_id not in left]
         tally_completed(done, self._counts)
-        if logger.isEnabledFor(logging.DEBUG):
+        if logger.isEnabledFor(logging.DEBUG):  # nothing else is told of them
             log_settled(done, dict.fromkeys(plain, JobState.COMPLETED), self._worker)
         if len(done) == len(batch):
             return ()

@@ -1,5 +1,6 @@
 """What the completer says of the runs it has written: counts and logs."""
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -44,8 +45,11 @@ def tally(batch: Collection[RunEnd], states: Mapping[str, JobState], counts: Map
 
 def log_settled(batch: Collection[RunEnd], states: Mapping[str, JobState], worker: str) -> None:
     """Log a written batch: failures and retries as warnings, refused results as information, the rest for debugging."""
+    debugging = logging.getLogger(__name__).isEnabledFor(logging.DEBUG)
     for end in batch:
         state = states.get(end.job_id)
+        if state is JobState.COMPLETED and not debugging:
+            continue
         fields: dict[str, Any] = {
             "job_id": end.job_id,
             "kind": end.lane.kind,

@@ -25,9 +25,12 @@ _Parent: TypeAlias = tuple[str, bool]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A job that a fenced statement moved on (`state` may be waiting again: then only its concurrency key is freed)."""
+    """Jobs that a fenced statement moved on, alike in all that follows from it.
 
-    id: str
+    `state` may be waiting again: then only the concurrency key is freed.
+    """
+
+    ids: Sequence[str]
     state: JobState
     flow_id: str | None
     has_children: bool
@@ -38,7 +41,13 @@ class Ended:
     @classmethod
     def of(cls, row: Row, *, unfinished: bool) -> "Ended":
         """From the columns that `settle`, `end_unmet` and the cancelling statements return."""
-        return cls(row[0], JobState(row[1]), row[2], bool(row[3]), row[4], row[5], unfinished)
+        return cls((row[0],), JobState(row[1]), row[2], bool(row[3]), row[4], row[5], unfinished)
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether anything follows."""
+        ties = (self.flow_id, self.unique_key, self.concurrency_key)
+        return bool(self.has_children) or any(tie is not None for tie in ties)
 
 
 def after_end(ended: Sequence[Ended], now: int) -> Steps[None]:
@@ -49,11 +58,11 @@ def after_end(ended: Sequence[Ended], now: int) -> Steps[None]:
     counts: dict[str, Counter[str]] = {}
     while final or parents:
         yield from _release_keys(final)
-        yield from enqueue_ended_by([job.id for job in final if job.unfinished], now)
+        yield from enqueue_ended_by([id_ for job in final if job.unfinished for id_ in job.ids], now)
         for job in final:
             if job.flow_id is not None:
-                counts.setdefault(job.flow_id, Counter())[job.state] += 1
-        parents += [(job.id, job.state is JobState.COMPLETED) for job in final if job.has_children]
+                counts.setdefault(job.flow_id, Counter())[job.state] += len(job.ids)
+        parents += [(id_, job.state is JobState.COMPLETED) for job in final if job.has_children for id_ in job.ids]
         final = (yield from _advance(parents, now)) if parents else []
         parents = []
         if not final and counts:
@@ -65,7 +74,7 @@ def after_end(ended: Sequence[Ended], now: int) -> Steps[None]:
 
 
 def _release_keys(ended: Sequence[Ended]) -> Steps[None]:
-    rows = [{"key": job.unique_key, "job": job.id} for job in ended if job.unique_key is not None]
+    rows = [{"key": job.unique_key, "job": id_} for job in ended if job.unique_key is not None for id_ in job.ids]
     if rows:
         yield Call("release_unique", {"keys": codec.rows(rows)})
 

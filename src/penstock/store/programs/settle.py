@@ -74,27 +74,27 @@ def settle(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[dict[str, Job
 def _settle(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[dict[str, JobState]]:
     """`settle` for ends of different jobs."""
     ordered = sorted(ends, key=_JOB_ID)
-    answer: list[Row] = []
+    ended: list[Ended] = []
+    states: dict[str, JobState] = {}
     completing = [end for end in ordered if end.settlement.way is Way.COMPLETE]
     if completing:
-        answer += yield Call("complete", _completions(completing, now))
-    done = {row[0] for row in answer}
-    others = [end for end in ordered if end.job_id not in done]
+        for ids, *ties in (yield Call("complete", _completions(completing, now))):
+            done = Ended(codec.loads(ids), JobState.COMPLETED, *ties)
+            states.update(dict.fromkeys(done.ids, JobState.COMPLETED))
+            ended.append(done)
+    answer: list[Row] = []
+    others = [end for end in ordered if end.job_id not in states]
     if others:
         solo = yield from _solo_lanes(others)
         rows = [_row(end, solo) for end in others]
         results = [row for row in rows if "result" in row]
         answer += yield Call("settle", {"rows": codec.rows(rows), "results": codec.rows(results), "now": now})
-    states = {row[0]: JobState(row[1]) for row in answer}
+    states.update({row[0]: JobState(row[1]) for row in answer})
     yield from _record_errors([end for end in ordered if end.job_id in states], now, worker)
     held = {end.job_id: end.settlement for end in ends if end.job_id in states}
-    ended = [
-        Ended.of(row, unfinished=held[row[0]].unfinished or _was_stopped(row[1], held[row[0]]))
-        for row in answer
-        # Most jobs are tied to nothing, and nothing follows from their completion.
-        if row[1] != JobState.COMPLETED or row[3] or any(tie is not None for tie in (row[2], row[4], row[5]))
-    ]
-    yield from after_end(ended, now)
+    ended += [Ended.of(row, unfinished=held[row[0]].unfinished or _was_stopped(row[1], held[row[0]])) for row in answer]
+    # Most jobs are tied to nothing, and nothing follows from their completion.
+    yield from after_end([job for job in ended if job.is_tied or job.state is not JobState.COMPLETED], now)
     waiting = [end.job_id for end in ends if end.settlement.reason == "signal" and end.job_id in states]
     if waiting:
         # A signal that came while the run was ending has found nobody who waits.

@@ -22,7 +22,7 @@ WITH rows AS MATERIALIZED (
 SELECT id FROM rows WHERE (SELECT count(*) FROM done) < :count::bigint AND id NOT IN (SELECT id FROM done);
 
 -- name: complete
--- As `complete_plain`, whatever is tied to the jobs; answers what it ended.
+-- As `complete_plain`, whatever is tied to the jobs; answers the ids of what it ended, together where the same follows.
 WITH rows AS MATERIALIZED (
     SELECT * FROM unnest(:rows.id::uuid[], :rows.claim::bigint[], :rows.attempt::smallint[], :rows.started::bigint[])
         AS r(id, claim, attempt, started)
@@ -39,7 +39,7 @@ WITH rows AS MATERIALIZED (
     FROM json_to_recordset(:results::json) AS r(id uuid, result text) JOIN done d ON d.id = r.id
     ON CONFLICT (job_id) DO UPDATE SET result = excluded.result
 )
-SELECT id, 'completed', flow_id, has_children, unique_key, concurrency_key FROM done;
+SELECT json_agg(id), flow_id, has_children, unique_key, concurrency_key FROM done GROUP BY 2, 3, 4, 5;
 
 -- name: settle
 -- The one statement that ends runs: fenced by claim, whatever the outcome. Of a run whose cancel was requested only

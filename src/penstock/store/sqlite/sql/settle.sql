@@ -24,7 +24,7 @@ WHERE changes() < :count AND NOT EXISTS (
     WHERE j.id = json_extract(r.value, '$[0]') AND j.state = 'completed' AND j.finished_at = :now)
 
 -- name: complete
--- As `complete_plain`, whatever is tied to the jobs; answers what it ended.
+-- As `complete_plain`, whatever is tied to the jobs; answers the ids of what it ended.
 INSERT INTO penstock_results (job_id, result)
 SELECT j.id, json_extract(r.value, '$.result')
 FROM json_each(:results) r CROSS JOIN penstock_jobs j ON j.id = json_extract(r.value, '$.id')
@@ -39,7 +39,7 @@ FROM (
            json_extract(value, '$[2]') AS attempt, json_extract(value, '$[3]') AS started
     FROM json_each(:rows)) AS r
 WHERE j.id = r.id AND j.claim_id = r.claim AND j.state = 'running' AND j.cancel_requested_at IS NULL
-RETURNING id, state, flow_id, has_children, unique_key, concurrency_key
+RETURNING json_array(id), flow_id, has_children, unique_key, concurrency_key
 
 -- name: settle
 -- The one statement that ends runs: fenced by claim, whatever the outcome. Of a run whose cancel was requested only
