@@ -8,7 +8,7 @@ from typing import Any, Self
 from penstock.config import load_settings
 from penstock.domain.events import Event
 from penstock.domain.job import JobData
-from penstock.domain.options import micros
+from penstock.domain.options import canonical_id, micros
 from penstock.domain.schedule import Schedule
 from penstock.domain.states import JobState, JobStatus, status_of
 from penstock.errors import ConfigurationError, NotFound
@@ -149,7 +149,7 @@ class Penstock:
 
     def handle(self, job_id: str, kind: str = "") -> JobHandle:
         """A handle for a known id, without asking the store."""
-        return JobHandle(job_id, kind, self.jobs)
+        return JobHandle(canonical_id(job_id) or job_id, kind, self.jobs)
 
     def schedule(self, name: str, when: Schedule, data: JobData, **options: Any) -> None:
         """Declare a recurring job; workers of this engine take it over when they start. Each tick is enqueued once.

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock import codec
 from penstock.clock import Clock
@@ -30,6 +30,27 @@ _OPTIONS = frozenset(f.name for f in fields(EnqueueOptions))
 _TIES = frozenset({"after", "flow", "when", "unique", "id"})
 
 After = "JobHandle | FlowRef | str | Iterable[JobHandle | FlowRef | str] | None"
+
+
+class _Kind(NamedTuple):
+    """What the options of an enqueue mean for its jobs of one kind. Times µs."""
+
+    lane: LaneKey
+    level: int
+    max_attempts: int
+    options: Mapping[str, Any]
+    due_at: int | None
+    deadline_at: int | None
+    concurrency_key: str | None
+
+    @classmethod
+    def of(cls, spec: KindSpec, options: EnqueueOptions, now: int) -> "_Kind":
+        """Raises as `EnqueueOptions` does."""
+        keys = options.checked_keys()
+        return cls(
+            LaneKey(_queue(spec, options), spec.kind, keys["tenant"]), options.level(spec), options.attempts(spec),
+            options.stored(spec), options.due_at(now), options.deadline_at(now, spec), keys["concurrency_key"],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,40 +106,53 @@ class Builder:
             self._plain[cls] = template
         return template
 
-    def job(self, data: JobData, given: Mapping[str, Any], now: int, inherited_flow: str | None = None) -> NewJob:
+    def job(self, data: JobData, given: Mapping[str, Any], now: int) -> NewJob:
         """The row of one enqueue. `given` are the caller's options (see `EnqueueOptions`), and `after` and `flow`."""
-        if not isinstance(data, JobData):
-            raise InvalidJob(f"enqueue takes an instance of a JobData subclass, not {type(data).__name__}")
+        return self.jobs([data], given, now)[0]
+
+    def jobs(
+        self, data: Sequence[JobData], given: Mapping[str, Any], now: int, inherited_flow: str | None = None
+    ) -> list[NewJob]:
+        """The rows of one enqueue; `given` as for `job`. What the options say is found out once for each kind."""
         options, after, flow = _split(given)
-        spec = data.job_kind
-        given_id = options.checked_id()
-        id_ = given_id or codec.new_id()
-        text, seal_key = self._data(data, id_)
-        keys = options.checked_keys()
+        given_id, unique = options.checked_id(), options.unique_key()
         if options.when is When.ANY_COMPLETED and not after:
             raise InvalidJob("when='any_completed' needs at least one job in after=")
-        unique = options.unique_key()
-        if unique is not None and unique.replace and seal_key is not None:
-            raise InvalidJob(
-                "unique with replace=True: sealed secrets are bound to one job and cannot replace another's"
+        in_flow = flow or (None if after else inherited_flow)
+        kinds: dict[type[JobData], _Kind] = {}
+        jobs: list[NewJob] = []
+        for item in data:
+            if not isinstance(item, JobData):
+                raise InvalidJob(f"enqueue takes an instance of a JobData subclass, not {type(item).__name__}")
+            kind = kinds.get(type(item))
+            if kind is None:
+                kind = kinds[type(item)] = _Kind.of(item.job_kind, options, now)
+            id_ = given_id or codec.new_id()
+            text, seal_key = self._data(item, id_)
+            if unique is not None and unique.replace and seal_key is not None:
+                raise InvalidJob(
+                    "unique with replace=True: sealed secrets are bound to one job and cannot replace another's"
+                )
+            jobs.append(
+                NewJob(
+                    id=id_,
+                    lane=kind.lane if seal_key is None else kind.lane._replace(seal_key=seal_key),
+                    level=kind.level,
+                    max_attempts=kind.max_attempts,
+                    data=text,
+                    options=kind.options,
+                    due_at=kind.due_at,
+                    deadline_at=kind.deadline_at,
+                    after=after,
+                    when=When(options.when),
+                    flow_id=in_flow,
+                    unique=unique,
+                    concurrency_key=kind.concurrency_key,
+                    concurrency_limit=options.concurrency_limit,
+                    given_id=given_id is not None,
+                )
             )
-        return NewJob(
-            id=id_,
-            lane=LaneKey(_queue(spec, options), spec.kind, keys["tenant"], seal_key),
-            level=options.level(spec),
-            max_attempts=options.attempts(spec),
-            data=text,
-            options=options.stored(spec),
-            due_at=options.due_at(now),
-            deadline_at=options.deadline_at(now, spec),
-            after=after,
-            when=When(options.when),
-            flow_id=flow or (None if after else inherited_flow),
-            unique=unique,
-            concurrency_key=keys["concurrency_key"],
-            concurrency_limit=options.concurrency_limit,
-            given_id=given_id is not None,
-        )
+        return jobs
 
     def _data(self, data: JobData, job_id: str) -> tuple[bytes, str | None]:
         text = data.__pydantic_serializer__.to_json(data, context=REVEAL)
@@ -164,7 +198,9 @@ def _split(given: Mapping[str, Any]) -> tuple[EnqueueOptions, tuple[str, ...], s
 
 def _known(what: str, given: object) -> str:
     """The id of a handle, flow or id, in canonical form."""
-    id_ = canonical_id(given.id if isinstance(given, JobHandle | FlowRef) else given)
+    if isinstance(given, JobHandle | FlowRef):
+        return given.id
+    id_ = canonical_id(given)
     if id_ is None:
         raise InvalidJob(f"{what}= takes a handle, a flow or an id (a UUID), not {given!r}")
     return id_

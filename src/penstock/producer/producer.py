@@ -53,7 +53,7 @@ class Producer:
             else:
                 await self._gatherer.write(alike)
             return self._fresh_handles(alike)
-        jobs = [self.builder.job(item, options, now) for item in data]
+        jobs = self.builder.jobs(data, options, now)
         program = enqueue(jobs, now, alone=True)
         answers = await (self.store.run(program) if on is None else self.store.run_on(on, program))
         return self._handles(data, answers)
@@ -66,7 +66,7 @@ class Producer:
             few = enqueue_alike([alike], now)
             self.store.run_sync(few) if on is None else self.store.run_on_sync(on, few)
             return self._fresh_handles(alike)
-        jobs = [self.builder.job(item, options, now) for item in data]
+        jobs = self.builder.jobs(data, options, now)
         program = enqueue(jobs, now, alone=True)
         answers = self.store.run_sync(program) if on is None else self.store.run_on_sync(on, program)
         return self._handles(data, answers)
@@ -87,7 +87,7 @@ class Producer:
         options = dict(options)
         on = options.pop("on", None)
         now = self.clock.now()
-        writes = Writes(jobs=[self.builder.job(item, options, now, job.flow_id) for item in data])
+        writes = Writes(jobs=self.builder.jobs(data, options, now, job.flow_id))
         program = commit(writes, now, fence_of(job))
         answers = await (self.store.run(program) if on is None else self.store.run_on(on, program))
         return self._handles(data, answers)

@@ -41,7 +41,7 @@ class _Buffer:
 
     def _add(self, data: Sequence[JobData], options: dict[str, Any]) -> list[JobHandle]:
         now = self._producer.clock.now()
-        jobs = [self._producer.builder.job(item, options, now, self._flow_id) for item in data]
+        jobs = self._producer.builder.jobs(data, options, now, self._flow_id)
         handles = [JobHandle(job.id, job.lane.kind, self._producer.ops) for job in jobs]
         self._writes.jobs += jobs
         self._handles += handles

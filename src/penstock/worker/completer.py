@@ -31,8 +31,8 @@ class Completer(Service):
     """Takes the ends of runs and writes them; refuses none and forgets none.
 
     A batch is written at once when nothing is under way, else together with what comes meanwhile. While the store is
-    away results wait in memory. `on_settled` is told the queues of what was written and when the
-    first of it is due again (µs); `before` runs ahead of each batch.
+    away results wait in memory. `on_settled` is told the queues of what was written and when the first of it is due
+    again (µs), `on_room` that no longer too many results wait; `before` runs ahead of each batch.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Completer(Service):
         on_failure: OnFailure,
         *,
         on_settled: Callable[[Collection[str], int | None], None],
+        on_room: Callable[[], None],
         before: Callable[[Sequence[RunEnd]], "asyncio.Future[None] | None"],
     ) -> None:
         super().__init__("completer", on_failure)
@@ -52,6 +53,7 @@ class Completer(Service):
         self._counts = counts
         self._outage = outage
         self._on_settled = on_settled
+        self._on_room = on_room
         self._before = before
         self._waiting: deque[RunEnd] = deque()
         self._held: dict[tuple[str, int], RunEnd] = {}
@@ -107,8 +109,11 @@ class Completer(Service):
         await self._write(batch)
         due = [end.settlement.due_at for end in batch if end.settlement.due_at is not None]
         self._on_settled({end.lane.queue for end in batch}, min(due, default=None))
+        was_full = self.is_full
         for end in batch:
             self._held.pop((end.job_id, end.claim_id), None)
+        if was_full and not self.is_full:
+            self._on_room()
         if not self._held:
             self._empty.set()
 

@@ -116,6 +116,10 @@ class Fetcher(Service):
                 feed.wake()
         self._wake.set()
 
+    def go_on(self) -> None:
+        """Claims are allowed again; there is nothing new to look for."""
+        self._wake.set()
+
     def on_settled(self, queues: Collection[str], due_at: int | None = None) -> None:
         """Runs of these queues are settled, so a total that counts rows has room; the first is due again then (µs)."""
         if due_at is not None:

@@ -85,7 +85,7 @@ class Parts:
         )
         self.completer = Completer(
             store, options.name, self._counts, outage, on_failure,
-            on_settled=self.fetcher.on_settled, before=self.progress.ahead_of,
+            on_settled=self.fetcher.on_settled, on_room=self.fetcher.go_on, before=self.progress.ahead_of,
         )  # fmt: skip
         self.executor.on_end = self._on_end
         self.executor.on_free = self.fetcher.on_free
