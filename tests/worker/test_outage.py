@@ -13,7 +13,10 @@ from penstock.context import Job
 from penstock.domain.states import JobState
 from penstock.errors import StoreUnavailable
 from penstock.store.postgres import PostgresStore
+from penstock.store.sqlite import SqliteStore
 from penstock.worker import Worker
+from penstock.worker import completer as completer_module
+from penstock.worker import fetcher as fetcher_module
 from tests.worker.working import NO_PROFILE, Note, reached, until, working
 
 
@@ -111,3 +114,19 @@ async def _stubbornly(attempt):
         return True
 
     await until(done)
+
+
+async def test_after_too_many_unwritten_results_claims_go_on_as_soon_as_there_is_room(
+    sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(completer_module, "BACKLOG", 5)
+    monkeypatch.setattr(fetcher_module, "_HELD_BACK_S", 60.0)
+    settings = NO_PROFILE | {"poll_s": 60}
+
+    async def handle(job: Job[Note]) -> None:
+        return None
+
+    async with Penstock(store=SqliteStore(sqlite_path, synchronous="NORMAL"), **settings) as engine:
+        await engine.enqueue_many([Note() for _ in range(400)])
+        async with working(engine, handle, concurrency=5) as worker:
+            await until(lambda: worker.get_stats().completed == 400)
