@@ -119,14 +119,14 @@ async def _stubbornly(attempt):
 async def test_after_too_many_unwritten_results_claims_go_on_as_soon_as_there_is_room(
     sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(completer_module, "BACKLOG", 5)
+    monkeypatch.setattr(completer_module, "BACKLOG", 1)
     monkeypatch.setattr(fetcher_module, "_HELD_BACK_S", 60.0)
-    settings = NO_PROFILE | {"poll_s": 60}
+    settings = NO_PROFILE | {"poll_s": 60, "prefetch": 0}
 
     async def handle(job: Job[Note]) -> None:
         return None
 
     async with Penstock(store=SqliteStore(sqlite_path, synchronous="NORMAL"), **settings) as engine:
-        await engine.enqueue_many([Note() for _ in range(400)])
-        async with working(engine, handle, concurrency=5) as worker:
-            await until(lambda: worker.get_stats().completed == 400)
+        await engine.enqueue_many([Note() for _ in range(200)])
+        async with working(engine, handle, concurrency=1) as worker:
+            await until(lambda: worker.get_stats().completed == 200)
