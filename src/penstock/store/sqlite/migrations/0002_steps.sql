@@ -24,3 +24,6 @@ CREATE INDEX penstock_signals_job ON penstock_signals (job_id, name, id);
 
 -- Kind -> the steps that a worker's code declares, so that stored ones which no code knows any more can be told.
 ALTER TABLE penstock_workers ADD COLUMN steps text NOT NULL DEFAULT '{}';
+
+-- Jobs with a retention of their own, so that looking for what is past its time reads no others.
+CREATE INDEX penstock_job_data_retention ON penstock_job_data (job_id) WHERE json_extract(options, '$.retention') IS NOT NULL;
