@@ -14,7 +14,6 @@ def test_looking_for_what_is_past_its_time_goes_by_index(sqlite_path: Path):
     params = {"before": 1, "now": 1, "state": "completed", "queue": "q", "limit": 10}
     with sqlite3.connect(sqlite_path) as connection:
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", params)]
-    steps = [step for step in plan if "penstock_jobs " in step or " j " in step or " d " in step]
-    assert any("SEARCH j USING INDEX penstock_jobs_finished (finished_at<?)" in step for step in steps)
-    assert any("USING INDEX penstock_job_data_retention" in step for step in steps)
+    assert [step for step in plan if "penstock_jobs_finished (finished_at" in step], plan
+    assert [step for step in plan if "penstock_job_data_retention" in step], plan
     assert not [step for step in plan if step.startswith(("SCAN j", "SCAN e", "SCAN f", "SCAN c"))]
