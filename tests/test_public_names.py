@@ -84,9 +84,10 @@ def test_the_exit_codes_table_names_what_a_worker_returns() -> None:
 
 def test_the_program_in_the_readme_runs_and_prints_the_result(tmp_path: Path) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 1
+    whole, excerpt = blocks
+    compile(excerpt, "README.md", "exec")
     program = tmp_path / "program.py"
-    program.write_text(blocks[0])
+    program.write_text(whole)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
     done = subprocess.run(
         [sys.executable, "-W", "error", program], cwd=tmp_path, env=clean, capture_output=True, text=True, check=False
