@@ -113,7 +113,8 @@ async def test_rows_are_facts_that_no_fence_keeps_out(
 
 async def test_usage_is_summed_up_by_anything(engine: Penstock, ledger: Ledger, clock: MovableClock):
     job = codec.new_id()
-    for tenant, model, outcome in (("a", "m", "answered"), ("a", "m", "rate_limit"), ("b", "dear", "answered"), ("b", "m", "answered")):
+    made = [("a", "m", "answered"), ("a", "m", "rate_limit"), ("b", "dear", "answered"), ("b", "m", "answered")]
+    for tenant, model, outcome in made:
         with calling(scope(tenant, job=job if tenant == "a" else None)):
             clock.advance(1)
             await call(ledger, outcome, model=model)

@@ -49,9 +49,10 @@ class UsageView:
 
 @dataclass(frozen=True, slots=True)
 class CallView:
-    """One call of a job. `outcome` is `answered`, the kind of its failure, `cancelled`, `unknown`, or None while it is open;
+    """One call of a job.
 
-    `cost` in US dollars, None when no price is known.
+    outcome: `answered`, the kind of its failure, `cancelled`, `unknown`, or None while it is open; cost: US dollars, None
+    when no price is known.
     """
 
     id: str
