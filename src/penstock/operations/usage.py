@@ -51,8 +51,8 @@ class UsageView:
 class CallView:
     """One call of a job.
 
-    outcome: `answered`, the kind of its failure, `cancelled`, `unknown`, or None while it is open; cost: US dollars, None
-    when no price is known.
+    outcome: `answered`, the kind of its failure, `cancelled`, `unknown`, or None while it is open; cost: US dollars,
+    None when no price is known.
     """
 
     id: str
