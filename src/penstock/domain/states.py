@@ -45,6 +45,7 @@ class Way(StrEnum):
     UNBLOCK_LATER = "unblock_later"
     UNMET = "unmet"
     FALL_DUE = "fall_due"
+    SIGNAL = "signal"
     RESCHEDULE = "reschedule"
     DEBOUNCE = "debounce"
     CLAIM = "claim"
@@ -89,6 +90,7 @@ TRANSITIONS: tuple[Transition, ...] = tuple(
     + _ways(Way.UNBLOCK_LATER, (_B,), _S, "programs.flow", "its condition holds, its time has not come")
     + _ways(Way.UNMET, (_B,), _OFF, "programs.flow", "its condition can no longer be met")
     + _ways(Way.FALL_DUE, (_S,), _R, "programs.claim", "its time has come")
+    + _ways(Way.SIGNAL, (_S,), _R, "programs.steps", "the signal that its handler waits for was sent")
     + _ways(Way.RESCHEDULE, (_S, _R), _S, "programs.change", "a person moved it")
     + _ways(Way.RESCHEDULE, (_S,), _R, "programs.change", "a person moved it to now")
     + _ways(Way.DEBOUNCE, (_S, _R), _S, "programs.unique", "a later enqueue of its key replaced its data and time")
