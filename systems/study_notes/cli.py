@@ -141,6 +141,8 @@ def _listener(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # Before anybody is told of it: who connects at once is to wait, not to be refused.
+        listener.listen()
     except OSError as error:
         listener.close()
         _stop(f"cannot listen on {host}:{port}: {error.strerror or error}", EXIT_FAILED)

@@ -20,6 +20,7 @@ _DEFAULT_BASE_URLS = {
     "google": "https://generativelanguage.googleapis.com/v1beta/openai",
     "openai": "https://api.openai.com/v1",
 }
+_DEFAULT_MODELS = {"google": "gemini-2.0-flash", "openai": "gpt-4o-mini"}
 
 Names = Annotated[tuple[str, ...], NoDecode]
 
@@ -116,7 +117,7 @@ class Settings(BaseSettings):
         have a key, else the offline model alone."""
         if self.ai_provider_chain:
             return self.ai_provider_chain
-        keyed = tuple(name for name in _KEYED_CHAIN if environ.get(f"{_variable(name)}_API_KEY"))
+        keyed = tuple(name for name in _KEYED_CHAIN if environ.get(f"{variable_of(name)}_API_KEY"))
         return keyed or (OFFLINE,)
 
 
@@ -134,19 +135,20 @@ def provider_settings(name: str, environ: Mapping[str, str] = os.environ) -> Pro
     NAME is the entry in capitals, other signs than letters and digits as `_`. Raises `SettingsError` naming the
     variable when its value cannot be used.
     """
-    prefix = _variable(name)
+    prefix = variable_of(name)
     key = environ.get(f"{prefix}_API_KEY")
     base_url = environ.get(f"{prefix}_BASE_URL") or _DEFAULT_BASE_URLS.get(name.lower())
     return ProviderSettings(
         name=name,
         api_key=SecretStr(key) if key else None,
         base_url=_checked_base_url(f"{prefix}_BASE_URL", base_url) if base_url else None,
-        model=environ.get(f"{prefix}_MODEL") or None,
+        model=environ.get(f"{prefix}_MODEL") or _DEFAULT_MODELS.get(name.lower()),
         calls_per_minute=_positive(f"{prefix}_CALLS_PER_MINUTE", environ),
     )
 
 
-def _variable(name: str) -> str:
+def variable_of(name: str) -> str:
+    """How the variables of one chain entry begin."""
     return re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 

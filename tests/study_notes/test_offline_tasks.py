@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from penstock.ai import ModelRequest, OfflineModel
+from penstock.ai import ModelAnswer, ModelRequest, OfflineModel
 from penstock.ai.offline import BLANK, plain_text
 from systems.study_notes.domain.rendering import render
 from systems.study_notes.domain.repair import lesson_from
@@ -24,9 +24,8 @@ BLOCK_TEXTS = ("section_summary", "definition", "question", "answer")
 
 async def ask(task: str, text: str, language: str = "eng") -> dict[str, Any]:
     prompt = f"Language: {language}\n\n<source_text>\n{text}\n</source_text>"
-    answer = await OfflineModel(offline_tasks()).generate(
-        ModelRequest(f"Task: {task}\nAnswer in JSON.", prompt, json=True)
-    )
+    answer = await OfflineModel(offline_tasks()).call(ModelRequest(f"Task: {task}\nAnswer in JSON.", prompt, json=True))
+    assert isinstance(answer, ModelAnswer)
     found = json.loads(answer.text)
     assert isinstance(found, dict)
     return found

@@ -1,16 +1,36 @@
-"""Language models: the port, the chain of providers, and the offline model that needs none."""
+"""Language models: requests and their outcomes, the chain of providers, and the offline model that needs none.
 
+Providers themselves come from `penstock.ai.providers`, which the extra `ai` is for.
+"""
+
+from penstock.ai.answers import ModelAnswer, ModelError, ModelFailure, Try, Usage, answer_or_raise
 from penstock.ai.chain import ModelChain
-from penstock.ai.errors import ModelError, ModelErrorKind
+from penstock.ai.deadline import AdaptiveTimeout
+from penstock.ai.errors import ModelErrorKind
+from penstock.ai.gate import CallEnd, CallInfo, Gate, GatedCall
 from penstock.ai.offline import OfflineModel
-from penstock.ai.port import LanguageModel, ModelAnswer, ModelRequest
+from penstock.ai.policy import CallPolicy
+from penstock.ai.port import LanguageModel, Provider
+from penstock.ai.request import Attachment, ModelRequest
 
 __all__ = [
+    "AdaptiveTimeout",
+    "Attachment",
+    "CallEnd",
+    "CallInfo",
+    "CallPolicy",
+    "Gate",
+    "GatedCall",
     "LanguageModel",
     "ModelAnswer",
     "ModelChain",
     "ModelError",
     "ModelErrorKind",
+    "ModelFailure",
     "ModelRequest",
     "OfflineModel",
+    "Provider",
+    "Try",
+    "Usage",
+    "answer_or_raise",
 ]

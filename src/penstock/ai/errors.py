@@ -1,8 +1,6 @@
-"""What a model call can end with instead of an answer."""
+"""Why a model call fails."""
 
-from typing import Literal
-
-from penstock.errors import PenstockError
+from typing import Final, Literal, get_args
 
 ModelErrorKind = Literal[
     "validation",
@@ -15,19 +13,9 @@ ModelErrorKind = Literal[
     "auth",
     "unknown",
 ]
+"""validation: the request is wrong, or the answer does not fit the output that was asked for. provider_error: the
+provider or the way to it failed, or its answer cannot be read. rate_limit: too much was asked of it. timeout: the time
+was over. capped: no try was left. content_filter: the provider refused the content. context_too_long: the request is
+longer than the model reads. auth: the key, its rights or the account's credit. unknown: anything else."""
 
-
-class ModelError(PenstockError):
-    """A model call failed.
-
-    `kind` says why, `retryable` whether the same request may succeed later, and `retry_after_s` (seconds, or None when
-    the provider named no time) how long to wait before that.
-    """
-
-    def __init__(
-        self, message: str, *, kind: ModelErrorKind, retryable: bool, retry_after_s: float | None = None
-    ) -> None:
-        super().__init__(message)
-        self.kind: ModelErrorKind = kind
-        self.retryable = retryable
-        self.retry_after_s = retry_after_s
+KINDS: Final[frozenset[ModelErrorKind]] = frozenset(get_args(ModelErrorKind))

@@ -1,43 +1,65 @@
-"""The port through which everything reaches a language model."""
+"""The ports of model access: a provider below, what applications ask above."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from penstock.ai.answers import ModelAnswer, ModelFailure, Usage
+from penstock.ai.deadline import AdaptiveTimeout
+from penstock.ai.gate import CallInfo
+from penstock.ai.policy import CallPolicy
+from penstock.ai.request import ModelRequest, Output
+
+OnText = Callable[[str], None]
+OnUsage = Callable[[Usage], None]
+OnCall = Callable[[CallInfo], None]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
-    """One question to a model.
+class Provider(Protocol):
+    """One model of one provider.
 
-    `instructions` is the system message, `prompt` the user message. `json` asks for an answer that is one JSON value.
-    `temperature`, `max_output_tokens` and `timeout_s` (seconds) are left to the provider when None.
+    `name` says which provider it is, `account` which of its keys is used without giving it away (empty: none), and
+    `offline` that no provider is asked.
     """
 
-    instructions: str
-    prompt: str
-    json: bool = False
-    temperature: float | None = None
-    max_output_tokens: int | None = None
-    timeout_s: float | None = None
+    @property
+    def name(self) -> str: ...
 
+    @property
+    def model(self) -> str: ...
 
-@dataclass(frozen=True, slots=True)
-class ModelAnswer:
-    """What a model answered, and who it was.
+    @property
+    def account(self) -> str: ...
 
-    `offline` is true when no provider was asked. Token counts are the provider's own, or None when it gave none.
-    """
+    @property
+    def offline(self) -> bool: ...
 
-    text: str
-    provider: str
-    model: str
-    offline: bool
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    async def call(
+        self, request: ModelRequest[Any], *, on_text: OnText | None = None, on_usage: OnUsage | None = None
+    ) -> ModelAnswer[str] | ModelFailure:
+        """Make one real call, and no second one; the answer's value is its text.
+
+        With `on_text` the answer is streamed: each piece is told as it comes. `on_usage` is told what is known of the
+        tokens as soon as it is known, for calls that do not end. Raises nothing but what the two raise; cancellation
+        passes through, and closes the connection.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close its connections, if it has any."""
+        ...
 
 
 class LanguageModel(Protocol):
-    """Anything that answers a request: a provider, a chain of them, or the offline model."""
+    """What applications ask: a chain of providers."""
 
-    async def generate(self, request: ModelRequest) -> ModelAnswer:
-        """Answer `request`. Raises `ModelError` when there is no answer."""
+    async def ask(
+        self,
+        request: ModelRequest[Output],
+        *,
+        policy: CallPolicy | None = None,
+        deadline: AdaptiveTimeout | None = None,
+        on_text: OnText | None = None,
+        on_call: OnCall | None = None,
+    ) -> ModelAnswer[Output] | ModelFailure:
+        """See `ModelChain.ask`."""
         ...

@@ -5,7 +5,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from penstock.ai import LanguageModel, ModelAnswer, ModelError, ModelRequest
+from penstock.ai import LanguageModel, ModelAnswer, ModelFailure, ModelRequest
 from systems.study_notes.application import prompts
 from systems.study_notes.domain.chunking import chunks, spread
 from systems.study_notes.domain.errors import PermanentSourceError, StageError
@@ -118,13 +118,13 @@ class AiService:
             max_output_tokens=MAX_OUTPUT_TOKENS,
             timeout_s=self._timeout_s,
         )
-        try:
-            return await self._model.generate(request)
-        except ModelError as error:
-            reason = f"the language model gave no answer: {error}"
-            if error.retryable:
-                raise StageError(reason, retry_after_s=error.retry_after_s) from error
-            raise PermanentSourceError(reason) from error
+        outcome = await self._model.ask(request)
+        if isinstance(outcome, ModelFailure):
+            reason = f"the language model gave no answer: {outcome.message}"
+            if outcome.retryable:
+                raise StageError(reason, retry_after_s=outcome.retry_after_s)
+            raise PermanentSourceError(reason)
+        return outcome
 
 
 def _members(answer: ModelAnswer, name: str) -> object:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from systems.study_notes.application.submit_source import Wishes
+from systems.study_notes.demo.cost import cost_of
 from systems.study_notes.demo.document import Document, read_document
 from systems.study_notes.demo.progress import display_on
 from systems.study_notes.demo.results import Results, write_results
@@ -42,9 +43,10 @@ async def run_demo(path: Path, folder: Path) -> int:
         snapshot = await _make(notes, document, console)
         seconds = time.monotonic() - began
         results = await _results(notes, snapshot, folder, path)
+        cost = await cost_of(notes, snapshot.flow_id)
     finally:
         code = await notes.stop()
-    print_summary(console, results, snapshot, seconds, work)
+    print_summary(console, results, snapshot, seconds, cost, work)
     return code
 
 

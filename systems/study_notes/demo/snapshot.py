@@ -58,6 +58,7 @@ class Snapshot:
     error: str | None
     kinds: Sequence[KindState]
     note_id: int | None
+    flow_id: str
 
     @property
     def is_over(self) -> bool:
@@ -86,4 +87,4 @@ async def take_snapshot(notes: StudyNotes, view: StatusView, flow_id: str) -> Sn
                 seconds=max(0.0, (max(ends) - min(begins)) / _MICROSECONDS) if begins and ends else 0.0,
             )
         )
-    return Snapshot(view.percent, view.status, view.stage, view.error, kinds, view.note_id)
+    return Snapshot(view.percent, view.status, view.stage, view.error, kinds, view.note_id, flow_id)

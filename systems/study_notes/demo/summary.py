@@ -6,13 +6,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from systems.study_notes.demo.cost import Cost
 from systems.study_notes.demo.results import Results
 from systems.study_notes.demo.snapshot import Snapshot
 from systems.study_notes.domain.lifecycle import SourceStatus
 
 
-def print_summary(console: Console, results: Results, snapshot: Snapshot, seconds: float, work: Path) -> None:
-    """Where everything is, how much of it, what ran how long, and by whom it was made. `seconds` is the whole run."""
+def print_summary(
+    console: Console, results: Results, snapshot: Snapshot, seconds: float, cost: Cost, work: Path
+) -> None:
+    """Where everything is, how much of it, what ran how long, what it cost, and by whom it was made.
+
+    `seconds` is the whole run.
+    """
     console.print()
     console.print(Text(results.title, "bold"))
     console.print(_amounts(results), highlight=False, markup=False)
@@ -30,6 +36,7 @@ def print_summary(console: Console, results: Results, snapshot: Snapshot, second
     console.print()
     console.print(_timings(snapshot, seconds))
     console.print()
+    console.print(cost.line(), highlight=False, markup=False)
     console.print(
         "Made by the offline model: every sentence is the document's own; the pictures are drawn offline. "
         "No key, no network.",

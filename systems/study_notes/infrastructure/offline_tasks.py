@@ -32,21 +32,21 @@ def offline_tasks() -> Mapping[str, Task]:
 
 
 def _lesson_structure(request: ModelRequest) -> str:
-    return _json(lesson_structure(source_text(request.prompt), requested_language(request.prompt)))
+    return _json(lesson_structure(source_text(request.prompt_text), requested_language(request.prompt_text)))
 
 
 def _tags(request: ModelRequest) -> str:
-    text = source_text(request.prompt)
-    return _json({"tags": tags(text, requested_language(request.prompt))})
+    text = source_text(request.prompt_text)
+    return _json({"tags": tags(text, requested_language(request.prompt_text))})
 
 
 def _quiz(request: ModelRequest) -> str:
-    note = read_note(source_text(request.prompt), requested_language(request.prompt))
+    note = read_note(source_text(request.prompt_text), requested_language(request.prompt_text))
     return _json({"quiz": [asdict(item) for item in quiz_items(note)]})
 
 
 def _flashcards(request: ModelRequest) -> str:
-    note = read_note(source_text(request.prompt), requested_language(request.prompt))
+    note = read_note(source_text(request.prompt_text), requested_language(request.prompt_text))
     return _json({"flashcards": [asdict(card) for card in flashcards(note)]})
 
 

@@ -1,13 +1,13 @@
 """What everything stands on, and how the settings choose it."""
 
-import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx2
 
 from penstock import ConfigurationError, Penstock, Queue, Rate, Retention
-from penstock.ai import LanguageModel, ModelChain, OfflineModel
+from penstock.ai import Gate, LanguageModel, ModelChain, OfflineModel, Provider
+from penstock.ai.providers import WIRES, provider_from
 from systems.study_notes.application.ports import Clock, ImageSearch
 from systems.study_notes.handlers.desk import Enqueueing
 from systems.study_notes.handlers.jobs import QUEUE as DECLARED_QUEUE
@@ -15,9 +15,7 @@ from systems.study_notes.infrastructure.database import Database
 from systems.study_notes.infrastructure.files import StoredFiles
 from systems.study_notes.infrastructure.image_search import SerpApi, Serper, choose_search
 from systems.study_notes.infrastructure.offline_tasks import offline_tasks
-from systems.study_notes.settings import OFFLINE, Settings
-
-logger = logging.getLogger(__name__)
+from systems.study_notes.settings import OFFLINE, Settings, provider_settings, variable_of
 
 KEEP_COMPLETED = timedelta(hours=1)
 
@@ -36,22 +34,33 @@ class Parts:
     web: httpx2.AsyncClient
 
 
-def model_of(settings: Settings) -> LanguageModel:
-    """The chain of providers. Only the offline one exists so far: others are refused when named, and not taken by
-    default when there are keys for them."""
-    named = settings.ai_provider_chain
-    unknown = [name for name in named if name != OFFLINE]
-    if unknown:
-        raise ConfigurationError(
-            f"AI_PROVIDER_CHAIN: {unknown[0]!r} cannot be used by this version; set AI_PROVIDER_CHAIN={OFFLINE}"
-        )
-    keyed = [name for name in settings.provider_chain() if name != OFFLINE]
-    if keyed:
-        logger.warning(
-            "this version calls no AI provider, though there are keys for %s: the offline model is used",
-            ", ".join(keyed),
-        )
-    return ModelChain([OfflineModel(offline_tasks())])
+def model_of(settings: Settings, gate: Gate | None = None) -> ModelChain:
+    """The chain of providers that the settings name, each call through `gate`.
+
+    Raises ConfigurationError naming the variable that is missing.
+    """
+    return ModelChain([_provider(name) for name in settings.provider_chain()], gate=gate)
+
+
+def _provider(name: str) -> Provider:
+    if name == OFFLINE:
+        return OfflineModel(offline_tasks())
+    found = provider_settings(name)
+    variable = variable_of(name)
+    named = f"{name!r} in AI_PROVIDER_CHAIN needs"
+    if found.base_url is None and name not in WIRES:
+        raise ConfigurationError(f"{variable}_BASE_URL: {named} the address at which it speaks OpenAI's wire")
+    if found.model is None:
+        raise ConfigurationError(f"{variable}_MODEL: {named} the name of a model")
+    if found.api_key is None and name in WIRES:
+        raise ConfigurationError(f"{variable}_API_KEY: {named} a key; to do without, set AI_PROVIDER_CHAIN={OFFLINE}")
+    return provider_from(
+        name,
+        model=found.model,
+        api_key=found.api_key.get_secret_value() if found.api_key else None,
+        base_url=found.base_url,
+        wire="openai" if found.base_url else None,
+    )
 
 
 def search_of(settings: Settings, web: httpx2.AsyncClient) -> ImageSearch:

@@ -9,7 +9,7 @@ import httpx2
 from fastapi import FastAPI
 
 from penstock import Penstock, Worker
-from penstock.ai import LanguageModel
+from penstock.ai import LanguageModel, ModelChain
 from systems.study_notes.application.cancel_delete import CancelSource, DeleteSource
 from systems.study_notes.application.ports import Clock, ImageSearch
 from systems.study_notes.application.retry_source import RetrySource
@@ -79,6 +79,8 @@ class StudyNotes:
         await self.engine.close()
         await self.database.close()
         await self._parts.web.aclose()
+        if isinstance(self._parts.model, ModelChain):
+            await self._parts.model.close()
 
     async def start(self) -> None:
         """Open, and run jobs in this process."""
@@ -193,14 +195,17 @@ def build(
     """
     settings = settings or load_settings()
     web = httpx2.AsyncClient(timeout=SEARCH_TIMEOUT)
+    # The tables' database first: its error names the setting.
+    database = open_database(settings.database_url)
+    engine = Penstock(engine_url(settings.database_url))
     return StudyNotes(
         Parts(
             settings=settings,
-            database=open_database(settings.database_url),
-            engine=Penstock(engine_url(settings.database_url)),
+            database=database,
+            engine=engine,
             files=files or StoredFiles(settings.files_dir),
             clock=clock or SystemClock(),
-            model=language_model or model_of(settings),
+            model=language_model or model_of(settings, engine.ledger),
             search=image_search or search_of(settings, web),
             web=web,
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from penstock.ai import ModelAnswer, ModelError, ModelRequest
+from penstock.ai import ModelAnswer, ModelFailure, ModelRequest
 from systems.study_notes.application.repositories import Analysis, NewSource, NoteDraft, UnitOfWork, VisualResult
 from systems.study_notes.domain.errors import PermanentSourceError, TooLarge
 from systems.study_notes.domain.lifecycle import SourceChange, SourceStatus, SourceType, VisualStatus
@@ -233,16 +233,17 @@ class ScriptedModel:
     """Answers each task with its script: a text, an error, or a function of the request. Keeps the requests."""
 
     world: World
-    scripts: dict[str, str | Exception | Callable[[ModelRequest], str]]
+    scripts: dict[str, str | ModelFailure | Callable[[ModelRequest], str]]
     requests: list[ModelRequest] = field(default_factory=list)
 
-    async def generate(self, request: ModelRequest) -> ModelAnswer:
+    async def ask(self, request: ModelRequest[Any], **told: Any) -> ModelAnswer[Any] | ModelFailure:
         assert self.world.open_units == 0, "a unit of work is open during a model call"
         self.requests.append(request)
         script = self.scripts[task_of(request)]
-        if isinstance(script, Exception):
-            raise script
-        return ModelAnswer(script if isinstance(script, str) else script(request), "google", "g-1", offline=False)
+        if isinstance(script, ModelFailure):
+            return script
+        text = script if isinstance(script, str) else script(request)
+        return ModelAnswer(text, text, "google", "g-1")
 
     def of(self, task: str) -> list[ModelRequest]:
         return [request for request in self.requests if task_of(request) == task]
@@ -254,11 +255,11 @@ def task_of(request: ModelRequest) -> str:
 
 def source_text(request: ModelRequest) -> str:
     """What stands in the data block."""
-    return request.prompt.split("<source_text>\n", 1)[1].rsplit("\n</source_text>", 1)[0]
+    return request.prompt_text.split("<source_text>\n", 1)[1].rsplit("\n</source_text>", 1)[0]
 
 
-def unavailable(*, retryable: bool = True, retry_after_s: float | None = None) -> ModelError:
-    return ModelError("busy", kind="rate_limit", retryable=retryable, retry_after_s=retry_after_s)
+def unavailable(*, retryable: bool = True, retry_after_s: float | None = None) -> ModelFailure:
+    return ModelFailure("rate_limit", "busy", retryable=retryable, retry_after_s=retry_after_s)
 
 
 @dataclass

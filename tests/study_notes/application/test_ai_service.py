@@ -22,9 +22,9 @@ async def test_a_request_names_task_and_language_and_holds_the_text_as_data(worl
     answered = await ai.generate_lesson_structure("Rain falls.", "spa")
     (request,) = model.requests
     assert request.instructions.startswith("Task: lesson_structure\n")
-    assert request.prompt.splitlines()[0] == "Language: spa"
-    assert request.prompt.endswith("<source_text>\nRain falls.\n</source_text>")
-    assert request.prompt.count("<source_text>") == 1
+    assert request.prompt_text.splitlines()[0] == "Language: spa"
+    assert request.prompt_text.endswith("<source_text>\nRain falls.\n</source_text>")
+    assert request.prompt_text.count("<source_text>") == 1
     assert (request.json, request.temperature, request.max_output_tokens, request.timeout_s) == (True, 0.5, 8192, 60)
     assert answered.value.title == "T"
     assert [by.as_json() for by in answered.by] == [{"provider": "google", "model": "g-1", "offline": False}]
@@ -44,7 +44,7 @@ async def test_every_prompt_names_the_language(world):
     await ai.generate_tags("text", "spa")
     await ai.generate_quiz("text", "spa")
     await ai.extract_flashcards("text", "spa")
-    assert all("Language: spa\n" in request.prompt for request in model.requests)
+    assert all("Language: spa\n" in request.prompt_text for request in model.requests)
 
 
 async def test_long_text_is_asked_about_piece_by_piece_and_merged_in_order(world):

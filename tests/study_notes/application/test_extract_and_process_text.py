@@ -91,7 +91,7 @@ async def test_the_learners_title_and_language_stay(world, process, detector, mo
     await process.store(world, analysed)
     assert (world.source(source_id).title, world.source(source_id).language_code) == ("Mine", "spa")
     assert detector.asked == []
-    assert all("Language: spa" in request.prompt for request in model.requests)
+    assert all("Language: spa" in request.prompt_text for request in model.requests)
 
 
 async def test_text_given_with_the_job_is_used_and_else_the_stored_one(world, process, model):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock import Job
-from penstock.ai import ModelRequest
+from penstock.ai import ModelChain, ModelRequest
 from systems.study_notes.handlers.process_visual_placeholders import ProcessVisualPlaceholdersHandler
 from systems.study_notes.wiring import StudyNotes, build
 from tests.study_notes.flow.support import FakeModel, fast_settings, lesson, open_search, source_text, until
@@ -85,7 +85,7 @@ class DiesWhenKnown:
 async def work(url: str, folder: Path, place: str, kind: str) -> None:
     settings = fast_settings(folder, url, job_attempts=ATTEMPTS, chunk_max_chars=CHUNK_CHARS)
     asked = dying_at_the_third_chunk() if place == "third-chunk" else model()
-    notes = build(settings, language_model=asked, image_search=open_search())
+    notes = build(settings, language_model=ModelChain([asked]), image_search=open_search())
     for position, handler in enumerate(notes.handlers):
         if place == "during" and handler.handles.job_kind.kind == kind:
             notes.handlers[position] = DiesWhenKnown(handler, notes)

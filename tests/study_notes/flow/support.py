@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from penstock import FlowView
-from penstock.ai import LanguageModel, ModelAnswer, ModelRequest
+from penstock.ai import ModelAnswer, ModelChain, ModelFailure, ModelRequest, Provider
 from systems.study_notes.application.ports import Clock, ImageSearch
 from systems.study_notes.application.source_status import StatusView
 from systems.study_notes.application.submit_source import PdfInput, TextInput, Wishes
@@ -60,16 +60,19 @@ def lesson(*descriptions: str, title: str = "Mills") -> dict[str, Any]:
     }
 
 
-Script = str | Exception | Callable[[ModelRequest], str]
+Script = str | ModelFailure | Callable[[ModelRequest], str]
 
 
 @dataclass
 class FakeModel:
-    """Answers by task; a list of scripts is used up one by one, its last one stays. Keeps all requests."""
+    """A provider that answers by task; a list of scripts is used up one by one, its last stays. Keeps all requests."""
 
     scripts: dict[str, Script | list[Script]] = field(default_factory=dict)
     name: str = "fake"
     requests: list[ModelRequest] = field(default_factory=list)
+    model: str = "m"
+    account: str = ""
+    offline: bool = False
 
     def __post_init__(self) -> None:
         usual: dict[str, Script] = {
@@ -80,15 +83,19 @@ class FakeModel:
         }
         self.scripts = {**usual, **self.scripts}
 
-    async def generate(self, request: ModelRequest) -> ModelAnswer:
+    async def call(self, request: ModelRequest[Any], **told: Any) -> ModelAnswer[str] | ModelFailure:
         self.requests.append(request)
         task = task_of(request)
         script = self.scripts[task]
         if isinstance(script, list):
             script = script.pop(0) if len(script) > 1 else script[0]
-        if isinstance(script, Exception):
-            raise script
-        return ModelAnswer(script if isinstance(script, str) else script(request), self.name, "m", offline=False)
+        if isinstance(script, ModelFailure):
+            return script
+        text = script if isinstance(script, str) else script(request)
+        return ModelAnswer(text, text, self.name, self.model)
+
+    async def close(self) -> None:
+        pass
 
     def of(self, task: str) -> list[ModelRequest]:
         return [request for request in self.requests if task_of(request) == task]
@@ -99,7 +106,7 @@ def task_of(request: ModelRequest) -> str:
 
 
 def source_text(request: ModelRequest) -> str:
-    found = re.search(r"<source_text>\n(.*)\n</source_text>", request.prompt, re.DOTALL)
+    found = re.search(r"<source_text>\n(.*)\n</source_text>", request.prompt_text, re.DOTALL)
     assert found is not None
     return found.group(1)
 
@@ -136,7 +143,7 @@ async def system(
     folder: Path,
     *,
     url: str | None = None,
-    model: LanguageModel | None = None,
+    model: Provider | ModelChain | None = None,
     search: ImageSearch | None = None,
     clock: Clock | None = None,
     **settings: Any,
@@ -144,7 +151,7 @@ async def system(
     """The open system on a SQLite file in `folder`, or on `url`; failed attempts are retried at once."""
     notes = build(
         fast_settings(folder, url, **settings),
-        language_model=model or FakeModel(),
+        language_model=model if isinstance(model, ModelChain) else ModelChain([model or FakeModel()]),
         image_search=search,
         clock=clock,
     )

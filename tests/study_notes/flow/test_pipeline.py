@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from penstock import JobState
-from penstock.ai import ModelChain, ModelError
+from penstock.ai import ModelChain, ModelFailure
 from systems.study_notes.domain.lifecycle import SourceStatus, Stage
 from tests.study_notes.flow.support import (
     CARDS,
@@ -34,8 +34,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
     return None if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
 
 
-def busy(*, retryable: bool = True) -> ModelError:
-    return ModelError("busy", kind="provider_error", retryable=retryable)
+def busy(*, retryable: bool = True) -> ModelFailure:
+    return ModelFailure("provider_error", "busy", retryable=retryable)
 
 
 async def test_sn_01_a_text_becomes_a_note_with_quiz_cards_and_tags(tmp_path: Path, url: str | None) -> None:
@@ -140,9 +140,9 @@ async def test_sn_08_when_all_models_fail_the_source_is_processing_until_the_thi
         source_id = 1
 
         class Watching(FakeModel):
-            async def generate(self, request):
+            async def call(self, request, **told):
                 seen.append((await status(notes, source_id)).status)
-                return await super().generate(request)
+                return await super().call(request, **told)
 
         chain = ModelChain([Watching({"lesson_structure": busy()}), FakeModel({"lesson_structure": busy()})])
         async with system(tmp_path, model=chain) as failing:
@@ -233,12 +233,12 @@ async def test_sn_17_every_prompt_names_the_language_and_the_note_keeps_it(tmp_p
         view = await status(notes, await made(notes, language="spa"))
         note = await notes.library.note(USER, view.note_id or 0)
     assert len(model.requests) == 4
-    assert all("Language: spa" in request.prompt for request in model.requests)
+    assert all("Language: spa" in request.prompt_text for request in model.requests)
     assert note.language_code == "spa"
 
 
 async def test_sn_25_a_named_waiting_time_is_kept(tmp_path: Path) -> None:
-    limited = ModelError("slow down", kind="rate_limit", retryable=True, retry_after_s=3)
+    limited = ModelFailure("rate_limit", "slow down", retryable=True, retry_after_s=3)
     async with system(tmp_path, model=FakeModel({"lesson_structure": limited})) as notes:
         source_id = await submit(notes)
         with pytest.raises(TimeoutError, match="scheduled"):

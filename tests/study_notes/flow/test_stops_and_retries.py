@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from penstock import JobData
-from penstock.ai import ModelError
+from penstock.ai import ModelFailure
 from systems.study_notes.domain.errors import Conflict, NotFound
 from systems.study_notes.domain.lifecycle import SourceStatus, Stage
 from systems.study_notes.handlers.jobs import (
@@ -40,7 +40,7 @@ from tests.study_notes.flow.support import (
     until,
 )
 
-FAILING = ModelError("busy", kind="provider_error", retryable=True)
+FAILING = ModelFailure("provider_error", "busy", retryable=True)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from penstock import Exponential, JobData, JobState
-from penstock.ai import ModelError
+from penstock.ai import ModelFailure
 from systems.study_notes.domain.lifecycle import SourceStatus, Stage
 from systems.study_notes.handlers import jobs as kinds
 from tests.study_notes.flow.support import (
@@ -29,7 +29,7 @@ from tests.study_notes.flow.support import (
     until,
 )
 
-BUSY = ModelError("busy", kind="provider_error", retryable=True)
+BUSY = ModelFailure("provider_error", "busy", retryable=True)
 
 
 def test_the_kinds_have_the_options_that_are_specified() -> None:
@@ -188,7 +188,7 @@ def _fail() -> Any:
 
 async def test_a_job_that_an_operator_cancels_fails_its_source_with_the_stage(tmp_path: Path) -> None:
     class Sleeping(FakeModel):
-        async def generate(self, request: Any) -> Any:
+        async def call(self, request: Any, **told: Any) -> Any:
             await asyncio.sleep(60)
 
     async with system(tmp_path, model=Sleeping(), job_attempts=1) as notes:

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from penstock.ai.errors import ModelError
-from penstock.ai.port import ModelAnswer, ModelRequest
+from penstock.ai.answers import ModelAnswer, ModelFailure, Usage
+from penstock.ai.port import OnText, OnUsage
+from penstock.ai.request import AnyRequest
 
 CHARS_PER_TOKEN = 4
 """The usual rough length of a token in English text; good enough for a count nobody is billed by."""
@@ -18,41 +19,41 @@ class OfflineModel:
     The functions are pure and synchronous; they run in a thread because a document may be large.
     """
 
-    def __init__(self, tasks: Mapping[str, Callable[[ModelRequest], str]]) -> None:
+    name = "offline"
+    model = "offline-extractive"
+    account = ""
+    offline = True
+
+    def __init__(self, tasks: Mapping[str, Callable[[AnyRequest], str]]) -> None:
         self._tasks = dict(tasks)
 
-    async def generate(self, request: ModelRequest) -> ModelAnswer:
-        """Return the task's text, labelled as offline, with token counts estimated from the lengths.
+    async def call(
+        self, request: AnyRequest, *, on_text: OnText | None = None, on_usage: OnUsage | None = None
+    ) -> ModelAnswer[str] | ModelFailure:
+        """The task's text, labelled as offline, with token counts estimated from the lengths; a stream of one piece.
 
-        Raises `ModelError` of kind "validation" when the first line names no task or one that is not known.
+        A failure of kind "validation" when the first line names no task or one that is not known. Raises what the task
+        raises.
         """
-        text = await asyncio.to_thread(self._task(request), request)
-        return ModelAnswer(
-            text=text,
-            provider="offline",
-            model="offline-extractive",
-            offline=True,
-            input_tokens=_tokens(request.instructions) + _tokens(request.prompt),
-            output_tokens=_tokens(text),
-        )
-
-    def _task(self, request: ModelRequest) -> Callable[[ModelRequest], str]:
         first_line = request.instructions.partition("\n")[0].strip()
-        known = ", ".join(sorted(self._tasks)) or "none"
         if not first_line.startswith(_TASK_LABEL):
-            raise ModelError(
-                f"instructions: the first line must be 'Task: NAME' for the offline model (known tasks: {known})",
-                kind="validation",
-                retryable=False,
-            )
+            return self._unknown("the first line must be 'Task: NAME' for the offline model")
         name = first_line.removeprefix(_TASK_LABEL).strip()
         if name not in self._tasks:
-            raise ModelError(
-                f"instructions: the offline model has no task {name!r} (known tasks: {known})",
-                kind="validation",
-                retryable=False,
-            )
-        return self._tasks[name]
+            return self._unknown(f"the offline model has no task {name!r}")
+        text = await asyncio.to_thread(self._tasks[name], request)
+        if on_text is not None:
+            on_text(text)
+        usage = Usage(_tokens(request.instructions) + _tokens(request.prompt_text), _tokens(text), 0)
+        return ModelAnswer(text, text, self.name, self.model, offline=True, usage=usage, finish_reason="stop")
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+    def _unknown(self, problem: str) -> ModelFailure:
+        known = ", ".join(sorted(self._tasks)) or "none"
+        message = f"instructions: {problem} (known tasks: {known})"
+        return ModelFailure("validation", message, retryable=False, provider=self.name, model=self.model)
 
 
 def _tokens(text: str) -> int:
