@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from penstock.errors import ConfigurationError
-from penstock.store.sqlite.connection import BUSY_SECONDS, is_locked
+from penstock.store.sqlite.connection import BUSY_SECONDS, is_locked, patiently
 
 # SQLite's own waiting backs off to 100 ms, by which it starves beside a busy writer: wait this long, again and again.
 _TRY_MS = 25
@@ -34,7 +34,8 @@ def begin_immediate(engine: Any) -> None:
 def _prepare(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver begins nothing of its own
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    # The first to open a new file makes its log, which nobody else waits for by himself.
+    patiently(lambda: cursor.execute("PRAGMA journal_mode = WAL"))
     cursor.execute(f"PRAGMA busy_timeout = {_TRY_MS}")
     cursor.close()
 
