@@ -2,11 +2,15 @@
 
 import asyncio
 import threading
+from typing import Any, cast
 
 from penstock.app import Penstock
+from penstock.clock import SystemClock
 from penstock.context import Job
+from penstock.domain.outcomes import completed
 from penstock.domain.states import JobState
-from penstock.store.programs.settle import Progress
+from penstock.store.program import LaneKey
+from penstock.store.programs.settle import Progress, RunEnd
 from penstock.worker.progress import ProgressWriter
 from tests.worker.working import Note, reached, until, working
 
@@ -85,3 +89,26 @@ async def test_a_thousand_updates_of_a_job_are_one_write(engine: Penstock, monke
     await writer.stop()
     assert programs == ["write_progress"]
     assert failures == []
+
+
+async def test_an_update_on_its_way_arrives_before_the_end_of_its_run():
+    gate, written = asyncio.Event(), list[str]()
+
+    class SlowStore:
+        clock = SystemClock()
+
+        async def run(self, program: object, *, durable: bool) -> None:
+            await gate.wait()
+            written.append("progress")
+
+    writer = ProgressWriter(cast(Any, SlowStore()), lambda *_: None)
+    await writer.start()
+    writer.note(Progress("1", 1, 0.5, None))
+    await asyncio.sleep(0)
+    ahead = writer.ahead_of([RunEnd("1", 1, LaneKey("q", "k"), completed(0, 0, None))])
+    assert ahead is not None, "it has left, but has not arrived"
+    gate.set()
+    await ahead
+    assert written == ["progress"]
+    assert writer.ahead_of([RunEnd("1", 1, LaneKey("q", "k"), completed(0, 0, None))]) is None
+    await writer.stop()

@@ -21,6 +21,8 @@ class ProgressWriter(Service):
         super().__init__("progress", on_failure)
         self._store = store
         self._latest: dict[tuple[str, int], Progress] = {}
+        self._flying: dict[tuple[str, int], Progress] = {}
+        self._landed = asyncio.Event()
         self._work = asyncio.Event()
 
     async def start(self) -> None:
@@ -42,15 +44,18 @@ class ProgressWriter(Service):
 
     def ahead_of(self, batch: Sequence[RunEnd]) -> "asyncio.Future[None] | None":
         """Write what waits for runs that are about to end: afterwards it would be refused. None when nothing waits."""
-        if not self._latest:
+        if not self._latest and not self._flying:
             return None
-        updates = [
-            update for end in batch if (update := self._latest.pop((end.job_id, end.claim_id), None)) is not None
-        ]
-        return self.hold(self._last_words(updates)) if updates else None
+        keys = [(end.job_id, end.claim_id) for end in batch]
+        updates = [update for key in keys if (update := self._latest.pop(key, None)) is not None]
+        # What is on its way must arrive before the end, too.
+        flies = any(key in self._flying for key in keys)
+        return self.hold(self._last_words(updates, flies=flies)) if updates or flies else None
 
-    async def _last_words(self, updates: list[Progress]) -> None:
+    async def _last_words(self, updates: list[Progress], *, flies: bool) -> None:
         try:
+            if flies:
+                await self._landed.wait()
             await self._write(updates)
         except StoreUnavailable:
             # The completer meets the same outage next, waits and logs it; the end of a run matters more than this.
@@ -61,16 +66,22 @@ class ProgressWriter(Service):
         while True:
             await self._work.wait()
             self._work.clear()
-            taken, self._latest = self._latest, {}
+            taken = self._flying = self._latest
+            self._latest = {}
+            self._landed.clear()
             try:
                 await self._write(list(taken.values()))
             except StoreUnavailable:
                 self._latest = taken | self._latest
                 self._work.set()
-                await asyncio.sleep(backoff.next())
+                pause = backoff.next()
             else:
                 backoff.reset()
-                await asyncio.sleep(INTERVAL_S)
+                pause = INTERVAL_S
+            finally:
+                self._flying = {}
+                self._landed.set()
+            await asyncio.sleep(pause)
 
     async def _write(self, updates: list[Progress]) -> None:
         if updates:
