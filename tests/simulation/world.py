@@ -102,12 +102,15 @@ class World:
         """What the oracle answers: one value, or the names of the errors that are right."""
         oracle = self.oracle
         oracle.now = step.now
-        taken = {id_: place for place, id_ in enumerate(told)} if step.program.name == "claim" else {}
+        claims = step.program.name == "claim"
+        taken = {id_: place for place, id_ in enumerate(told)} if claims else {}
         jobs = self._found.jobs
 
         def tie(id_: str) -> int:
-            # Of equals the store may take whom it likes: who it took comes first, in its order.
-            return taken.get(id_, 1_000_000 + (id_ in jobs and jobs[id_].state == JobState.READY))
+            # Of equals the store may take whom it likes: who it took comes first, in its order. A claim leaves as ready
+            # those that it did not take; whoever lets parked jobs go leaves as ready those that it chose.
+            is_ready = id_ in jobs and jobs[id_].state == JobState.READY
+            return taken.get(id_, 1_000_000 + (is_ready == claims))
 
         oracle.tie = tie
         if not step.refusable:
