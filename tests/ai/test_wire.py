@@ -1,7 +1,6 @@
 """Real calls over OpenAI's wire: what is sent, what is read, what each trouble becomes, and that each call is one."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -34,18 +33,6 @@ class City(BaseModel):
 
 
 CITY = ModelRequest("Be brief.", "The capital of France?", output=City)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ModelServer]:
-    async with ModelServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def chain(server: ModelServer) -> AsyncIterator[ModelChain]:
-    async with chain_at(server) as chain:
-        yield chain
 
 
 async def test_an_answer_comes_with_its_usage_its_limits_and_who_gave_it(server: ModelServer, chain: ModelChain):

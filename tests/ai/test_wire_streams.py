@@ -1,7 +1,6 @@
 """Streams over OpenAI's wire: pieces as they come, and connections that are closed when nobody listens any more."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,18 +17,6 @@ REQUEST = ModelRequest("i", "p")
 
 class City(BaseModel):
     name: str
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ModelServer]:
-    async with ModelServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def chain(server: ModelServer) -> AsyncIterator[ModelChain]:
-    async with chain_at(server) as chain:
-        yield chain
 
 
 async def test_each_piece_is_told_before_the_next_is_sent(server: ModelServer, chain: ModelChain):

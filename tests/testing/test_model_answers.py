@@ -1,12 +1,10 @@
 """The answers and streams of the model server, over the wire."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 
-from penstock.testing import ModelServer
 from tests.testing.model_client import (
     QUESTION,
     WITH_USAGE,
@@ -20,18 +18,6 @@ from tests.testing.model_client import (
     pieces,
     tool,
 )
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ModelServer]:
-    async with ModelServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server: ModelServer) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=server.base_url, trust_env=False, timeout=30) as client:
-        yield client
 
 
 async def test_an_answer_is_a_chat_completion_with_its_usage(server, client) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
@@ -20,18 +19,6 @@ from tests.testing.model_client import (
     raw,
     request,
 )
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ModelServer]:
-    async with ModelServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server: ModelServer) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=server.base_url, trust_env=False, timeout=30) as client:
-        yield client
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -27,18 +26,6 @@ from tests.testing.model_client import (
     request,
     response,
 )
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ModelServer]:
-    async with ModelServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server: ModelServer) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=server.base_url, trust_env=False, timeout=30) as client:
-        yield client
 
 
 async def test_a_script_is_used_up_in_order_and_then_the_default_answers(server, client) -> None:

@@ -4,7 +4,7 @@ from penstock import Fixed, Job, JobState, Penstock
 from penstock.ai import CallPolicy, ModelChain, ModelRequest, answer_or_raise
 from penstock.ai.providers import provider_from
 from penstock.testing import ModelServer
-from tests.worker.working import Note, until, working
+from tests.worker.working import Note, reached, until, working
 
 QUESTION = ModelRequest("Answer.", "What is a penstock?", timeout_s=20)
 
@@ -80,16 +80,12 @@ async def test_cancelling_a_job_closes_the_call_and_its_row(any_engine: Penstock
             await stream.send("A pi")
             await any_engine.cancel(handle_.id)
             await stream.closed_by_client()
-            await until(lambda: _is(any_engine, handle_.id, JobState.CANCELLED))
+            await reached(any_engine, handle_.id, JobState.CANCELLED)
             await until(lambda: _is_closed(any_engine, handle_.id))
         await models.close()
     [call] = await any_engine.jobs.calls(handle_.id)
     assert call.outcome == "cancelled"
     assert await any_engine.jobs.steps(handle_.id) == []
-
-
-async def _is(engine: Penstock, job_id: str, state: JobState) -> bool:
-    return (await engine.get(job_id)).state is state
 
 
 async def _is_closed(engine: Penstock, job_id: str) -> bool:
