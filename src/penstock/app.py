@@ -17,7 +17,7 @@ from penstock.flows import FlowRef
 from penstock.ledger import Ledger
 from penstock.operations import FlowOperations, JobOperations, JobView, QueueOperations, Update, watch_job
 from penstock.operations.jobs import known_id, result_value
-from penstock.operations.usage import UsageView, checked_by, views
+from penstock.operations.usage import UsageView, checked_by
 from penstock.producer import JobHandle, Producer, SyncTransaction, Transaction
 from penstock.sealing import Keyring
 from penstock.store.base import Store
@@ -126,22 +126,8 @@ class Penstock:
         now = self.store.clock.now()
         first = now - since // timedelta(microseconds=1) if isinstance(since, timedelta) else micros("since", since)
         last = now + 1 if until is None else micros("until", until)
-        return await self.usage_between(first, last, by=by, tenant=tenant, kind=kind, flow_id=flow_id, job_id=job_id)
-
-    async def usage_between(
-        self,
-        since: int,
-        until: int,
-        *,
-        by: str,
-        tenant: str | None = None,
-        kind: str | None = None,
-        flow_id: str | None = None,
-        job_id: str | None = None,
-    ) -> list[UsageView]:
-        """As `usage`, between two times in µs."""
-        rows = await self.store.read(usage(UsageFilter(checked_by(by), since, until, tenant, kind, flow_id, job_id)))
-        return views(rows)
+        rows = await self.store.read(usage(UsageFilter(checked_by(by), first, last, tenant, kind, flow_id, job_id)))
+        return [UsageView.of(row) for row in rows]
 
     async def get(self, job_id: str) -> JobView:
         """One job. Raises NotFound."""

@@ -10,7 +10,7 @@ from penstock.domain.calls import CallScope, calling
 from penstock.domain.steps import Step
 from penstock.ledger import Ledger
 from penstock.store.base import Store
-from penstock.store.programs.ledger import ClosedCall, close_calls, close_lost_calls, count_calls
+from penstock.store.programs.ledger import ClosedCall, close_calls, close_lost_calls
 from penstock.store.programs.steps import StepWrite, write_steps
 from tests.support.clock import MovableClock
 from tests.support.engine import HandWorker, Work, run_of
@@ -108,7 +108,7 @@ async def test_rows_are_facts_that_no_fence_keeps_out(
     with calling(scope(job=run.id, claim=late.claim_id)):
         await call(ledger)
     assert await store.run(write_steps([StepWrite(run.id, late.claim_id, 1, Step("outline", b"1"), 1)], 1)) == set()
-    assert await store.read(count_calls(handle.id)) == 1
+    assert len(await engine.jobs.calls(handle.id)) == 1
 
 
 async def test_usage_is_summed_up_by_anything(engine: Penstock, ledger: Ledger, clock: MovableClock):

@@ -10,6 +10,7 @@ from penstock.cli.filters import Flow, Kind, Tenant, moment
 from penstock.cli.group import commands, examples
 from penstock.cli.output import print_json, print_table, seconds
 from penstock.cli.session import Json, run
+from penstock.domain.options import moment_of
 from penstock.operations.usage import BY, UsageView
 
 app = commands()
@@ -43,9 +44,9 @@ def usage(
 
     async def work(engine: Penstock) -> list[UsageView]:
         now = engine.store.clock.now()
-        return await engine.usage_between(
-            moment(since, "--since", now),
-            now + 1 if until is None else moment(until, "--until", now),
+        return await engine.usage(
+            since=moment_of(moment(since, "--since", now)),
+            until=None if until is None else moment_of(moment(until, "--until", now)),
             by=by, tenant=tenant, kind=kind,
             flow_id=None if flow is None else await engine.flows.resolve(flow),
             job_id=None if job is None else await engine.jobs.resolve(job),

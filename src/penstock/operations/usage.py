@@ -1,13 +1,12 @@
 """What model calls have cost: sums of the ledger, and the calls of one job."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from penstock.domain.options import moment_of
 from penstock.errors import InvalidJob
-from penstock.store.programs.ledger import CallRow, UsageFilter, UsageRow
+from penstock.store.programs.ledger import CallRow, UsageRow
 
 BY = ("tenant", "kind", "flow", "job", "step", "provider", "model", "outcome", "day", "hour")
 """What calls can be summed up by. Days and hours are UTC."""
@@ -90,11 +89,3 @@ def checked_by(by: str) -> str:
     if by not in BY:
         raise InvalidJob(f"usage by {by!r} is unknown; by one of {', '.join(BY)}")
     return by
-
-
-def views(rows: Sequence[UsageRow]) -> list[UsageView]:
-    """All of them."""
-    return [UsageView.of(row) for row in rows]
-
-
-__all__ = ["BY", "CallView", "UsageFilter", "UsageView", "checked_by", "dollars", "views"]

@@ -9,7 +9,7 @@ import types
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
-from typing import Any
+from typing import Any, cast
 
 from penstock.context import Job
 from penstock.domain.outcomes import Outcome
@@ -60,8 +60,7 @@ class HandlerTasks:
 
     async def _begin(self) -> None:
         """Begin handlers until one has to wait, has left something behind in this task, or time is over."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine that only `_go_on` makes, as a task
+        task = cast("asyncio.Task[None]", asyncio.current_task())
         fresh = copy_context()
         until = self._loop.time() + TURN_S
         while self._waiting:
@@ -71,7 +70,7 @@ class HandlerTasks:
                 continue
             run.task, run.entered = task, True
             task.set_name(run.label)
-            handler: Coroutine[Any, Any, Any] = entry.call(job)  # type: ignore[assignment]
+            handler: Any = entry.call(job)
             try:
                 step = handler.send(None)
             except StopIteration as end:

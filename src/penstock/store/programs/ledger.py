@@ -140,12 +140,6 @@ def calls_of_job(job_id: str) -> Steps[list[CallRow]]:
 
 
 @program
-def count_calls(job_id: str) -> Steps[int]:
-    """How many calls a job has made, whatever came of them."""
-    return int((yield Call("count_calls", {"job_id": job_id}, only=True))[0][0])
-
-
-@program
 def usage(wanted: UsageFilter) -> Steps[list[UsageRow]]:
     """Calls summed up, the dearest first."""
     return [UsageRow(*row) for row in (yield Call("usage", wanted._asdict(), only=True))]

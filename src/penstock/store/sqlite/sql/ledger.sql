@@ -42,9 +42,6 @@ SELECT id, step, attempt, provider, model, tried, opened_at, closed_at, outcome,
        cached_tokens, cost
 FROM penstock_calls WHERE job_id = :job_id ORDER BY opened_at, id
 
--- name: count_calls
-SELECT count(*) FROM penstock_calls WHERE job_id = :job_id
-
 -- name: usage
 -- Retries: calls that a step (or a job outside of its steps) made after its first one. Saved: what later attempts would
 -- have paid again for steps that were done before them.
