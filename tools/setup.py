@@ -55,7 +55,9 @@ def install(profile: str) -> None:
     """
     UNFINISHED.touch()
     pip: list[str | Path] = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "-qq", "--no-input"]
-    subprocess.run([*pip, "--require-hashes", "-r", LOCKS[profile]], check=True)
+    # The lock is complete. A resolver would look for more: pip before 23.3 takes `name[extra]` of a dependency for
+    # another project than the pinned `name`, and fails on the day a newer one is published.
+    subprocess.run([*pip, "--no-deps", "--require-hashes", "-r", LOCKS[profile]], check=True)
     subprocess.run([*pip, "--no-deps", "--no-build-isolation", "--editable", ROOT], check=True)
     # The dev lock holds all of the runtime lock, in the same versions.
     for done in LOCKS if profile == "dev" else [profile]:
