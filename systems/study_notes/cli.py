@@ -1,26 +1,22 @@
 """The command line: serve, worker, demo."""
 
 import asyncio
-import contextlib
-import signal
-import socket
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
 from penstock import PenstockError
+from systems.common.logs import configure_logs
+from systems.common.serving import listener
+from systems.common.serving import serve as serve_until_signal
 from systems.study_notes.demo import BadFile, DemoFailed, run_demo
-from systems.study_notes.infrastructure.logs import configure_logs
 from systems.study_notes.wiring import StudyNotes, build
 
 SAMPLE = Path(__file__).parent / "samples" / "water_mills.md"
 DEMO_FOLDER = Path("data/demo")
-# Live event streams never end by themselves: at shutdown they are given this long.
-_OPEN_REQUESTS_S = 3
 
 EXIT_FAILED, EXIT_WRONG = 1, 2
 
@@ -45,8 +41,7 @@ def serve(
     """Serve the HTTP routes."""
     configure_logs()
     notes = _built()
-    listener = _listener(host, notes.settings.port if port is None else port)
-    raise typer.Exit(_run(_serve(notes, listener, worker=worker)))
+    raise typer.Exit(_run(_serve(notes, host, notes.settings.port if port is None else port, worker=worker)))
 
 
 @app.command()
@@ -106,44 +101,8 @@ async def _work(notes: StudyNotes) -> int:
         await notes.close()
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to us: uvicorn would end the process before the worker has let its jobs finish."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """See uvicorn."""
-        yield
-
-
-async def _serve(notes: StudyNotes, listener: socket.socket, *, worker: bool) -> int:
-    server = _Server(uvicorn.Config(notes.app, log_config=None, timeout_graceful_shutdown=_OPEN_REQUESTS_S))
-
-    def on_signal() -> None:
-        server.force_exit = server.should_exit
-        server.should_exit = True
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    await (notes.start() if worker else notes.open())
-    host, port = listener.getsockname()[:2]
-    typer.echo(f"listening on http://{host}:{port} ({'with' if worker else 'without'} a worker)", err=True)
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        code = await notes.stop()
-    return code
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        # Before anybody is told of it: who connects at once is to wait, not to be refused.
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        _stop(f"cannot listen on {host}:{port}: {error.strerror or error}", EXIT_FAILED)
-    return listener
+async def _serve(notes: StudyNotes, host: str, port: int, *, worker: bool) -> int:
+    what = f" ({'with' if worker else 'without'} a worker)"
+    return await serve_until_signal(
+        notes.app, listener(host, port), notes.start if worker else notes.open, notes.stop, what
+    )

@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from systems.study_notes.settings import Settings, SettingsError, load_settings, provider_settings
+from systems.common.models import provider_settings
+from systems.common.settings import SettingsError
+from systems.study_notes.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)

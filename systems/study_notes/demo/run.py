@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from systems.common.models import OFFLINE
 from systems.study_notes.application.submit_source import Wishes
 from systems.study_notes.demo.cost import cost_of
 from systems.study_notes.demo.document import Document, read_document
@@ -16,7 +17,7 @@ from systems.study_notes.demo.results import Results, write_results
 from systems.study_notes.demo.snapshot import Snapshot, take_snapshot
 from systems.study_notes.demo.summary import print_summary
 from systems.study_notes.domain.lifecycle import SourceStatus
-from systems.study_notes.settings import OFFLINE, Settings
+from systems.study_notes.settings import Settings
 from systems.study_notes.wiring import StudyNotes, build
 
 LEARNER = 1

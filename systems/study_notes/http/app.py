@@ -5,10 +5,14 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
 
+from systems.common.http.body_limit import BodyLimit
+from systems.common.http.request_ids import RequestIds
+from systems.study_notes.application.submit_source import MAX_TEXT_CHARS
 from systems.study_notes.http import errors, health, note_routes, source_events, source_routes
-from systems.study_notes.http.body_limit import BodyLimit
-from systems.study_notes.http.request_ids import RequestIds
 from systems.study_notes.http.services import Services
+
+# JSON may write a character as \uXXXX, one beyond the first 65,536 as two of these; and there are other fields.
+MAX_BODY_BYTES = MAX_TEXT_CHARS * 12 + 65_536
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -21,6 +25,6 @@ def create_app(services: Services, lifespan: Lifespan) -> FastAPI:
     errors.install(app)
     for router in (source_routes.router, source_events.router, note_routes.router, health.router):
         app.include_router(router)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, uploads_apart=True)
     app.add_middleware(RequestIds)
     return app

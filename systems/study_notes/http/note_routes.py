@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field, model_validator
 
+from systems.common.http.identity import MAX_ID, UserNumber
 from systems.study_notes.application.library import MAX_FOLDER_NAME, MAX_PAGE, NotePatch, NoteQuery
 from systems.study_notes.domain.errors import NotFound
 from systems.study_notes.domain.lifecycle import VisualStatus
 from systems.study_notes.domain.links import own_picture
 from systems.study_notes.domain.text import clean, collapse
-from systems.study_notes.http.identity import MAX_ID, UserId
 from systems.study_notes.http.source_routes import With
 
 router = APIRouter(prefix="/api", tags=["notes"])
@@ -55,7 +55,7 @@ class FolderRequest(BaseModel):
 
 @router.get("/notes")
 async def list_notes(
-    user: UserId,
+    user: UserNumber,
     use: With,
     folder_id: FolderId = None,
     tag: str | None = None,
@@ -70,13 +70,13 @@ async def list_notes(
 
 
 @router.get("/notes/{note_id}")
-async def show_note(note_id: NoteId, user: UserId, use: With) -> dict[str, Any]:
+async def show_note(note_id: NoteId, user: UserNumber, use: With) -> dict[str, Any]:
     """One note with its Markdown and its (harmless) HTML."""
     return asdict(await use.library.note(user, note_id))
 
 
 @router.patch("/notes/{note_id}")
-async def change_note(note_id: NoteId, body: PatchRequest, user: UserId, use: With) -> dict[str, Any]:
+async def change_note(note_id: NoteId, body: PatchRequest, user: UserNumber, use: With) -> dict[str, Any]:
     """Mark as favourite, or move to a folder."""
     patch = NotePatch(
         is_favorite=bool(body.is_favorite), folder_id=body.folder_id, given=frozenset(body.model_fields_set)
@@ -85,31 +85,31 @@ async def change_note(note_id: NoteId, body: PatchRequest, user: UserId, use: Wi
 
 
 @router.get("/notes/{note_id}/quiz")
-async def show_quiz(note_id: NoteId, user: UserId, use: With) -> dict[str, Any]:
+async def show_quiz(note_id: NoteId, user: UserNumber, use: With) -> dict[str, Any]:
     """The questions in order; empty while they are being made."""
     return {"items": [asdict(item) for item in await use.library.quiz(user, note_id)]}
 
 
 @router.get("/notes/{note_id}/flashcards")
-async def show_flashcards(note_id: NoteId, user: UserId, use: With) -> dict[str, Any]:
+async def show_flashcards(note_id: NoteId, user: UserNumber, use: With) -> dict[str, Any]:
     """The cards in order; empty while they are being made."""
     return {"items": [asdict(item) for item in await use.library.flashcards(user, note_id)]}
 
 
 @router.get("/folders")
-async def list_folders(user: UserId, use: With) -> dict[str, Any]:
+async def list_folders(user: UserNumber, use: With) -> dict[str, Any]:
     """All folders by name."""
     return {"items": [asdict(folder) for folder in await use.library.folders(user)]}
 
 
 @router.post("/folders", status_code=201)
-async def add_folder(body: FolderRequest, user: UserId, use: With) -> dict[str, Any]:
+async def add_folder(body: FolderRequest, user: UserNumber, use: With) -> dict[str, Any]:
     """Make a folder."""
     return asdict(await use.library.add_folder(user, body.name, body.parent_id))
 
 
 @router.get("/visuals/{visual_id}/image")
-async def show_picture(visual_id: NoteId, user: UserId, use: With) -> Response:
+async def show_picture(visual_id: NoteId, user: UserNumber, use: With) -> Response:
     """The offline picture of a visual; 404 for one whose picture stands elsewhere or is not there."""
     visual = await use.library.visual(user, visual_id)
     if visual.status is not VisualStatus.COMPLETED or visual.image_url != own_picture(visual.id):

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, Field
 
+from systems.common.http.identity import MAX_ID, UserNumber
 from systems.study_notes.application.submit_source import (
     MAX_DOCUMENT_BYTES,
     MAX_PDF_BYTES,
@@ -15,7 +16,6 @@ from systems.study_notes.application.submit_source import (
     TextInput,
     Wishes,
 )
-from systems.study_notes.http.identity import MAX_ID, UserId
 from systems.study_notes.http.services import Services, services
 from systems.study_notes.http.uploads import read_upload
 
@@ -42,14 +42,14 @@ class Accepted(BaseModel):
 
 
 @router.post("/text", status_code=202)
-async def submit_text(body: TextRequest, user: UserId, use: With) -> Accepted:
+async def submit_text(body: TextRequest, user: UserNumber, use: With) -> Accepted:
     """Hand in a text."""
     wishes = Wishes(user_id=user, title=body.title, language=body.language, folder_id=body.folder_id)
     return _accepted(await use.intake.submit(TextInput(body.text, wishes)))
 
 
 @router.post("/document", status_code=202)
-async def submit_document(request: Request, user: UserId, use: With) -> Accepted:
+async def submit_document(request: Request, user: UserNumber, use: With) -> Accepted:
     """Hand in a text, Markdown or HTML file: multipart `file`, and title, language, folder_id if wanted."""
     async with read_upload(request, user, MAX_DOCUMENT_BYTES) as upload:
         content = await upload.file.read()
@@ -57,21 +57,21 @@ async def submit_document(request: Request, user: UserId, use: With) -> Accepted
 
 
 @router.post("/pdf", status_code=202)
-async def submit_pdf(request: Request, user: UserId, use: With) -> Accepted:
+async def submit_pdf(request: Request, user: UserNumber, use: With) -> Accepted:
     """Hand in a PDF: multipart `file`, and title, language, folder_id if wanted."""
     async with read_upload(request, user, MAX_PDF_BYTES) as upload:
         return _accepted(await use.intake.submit(PdfInput(upload.filename, upload.chunks(), upload.wishes)))
 
 
 @router.get("/{source_id}/status")
-async def show_status(source_id: SourceId, user: UserId, use: With) -> dict[str, Any]:
+async def show_status(source_id: SourceId, user: UserNumber, use: With) -> dict[str, Any]:
     """How the source stands."""
     async with use.reads() as uow:
         return asdict(await use.status.show(uow, user, source_id))
 
 
 @router.get("/{source_id}/visuals")
-async def list_visuals(source_id: SourceId, user: UserId, use: With) -> dict[str, Any]:
+async def list_visuals(source_id: SourceId, user: UserNumber, use: With) -> dict[str, Any]:
     """The pictures of the source with all their fields."""
     found = await use.library.visuals(user, source_id)
     return {
@@ -82,21 +82,21 @@ async def list_visuals(source_id: SourceId, user: UserId, use: With) -> dict[str
 
 
 @router.post("/{source_id}/retry", status_code=202)
-async def retry_source(source_id: SourceId, user: UserId, use: With) -> Accepted:
+async def retry_source(source_id: SourceId, user: UserNumber, use: With) -> Accepted:
     """Start another run at the stage that failed."""
     retried = await use.intake.retry(user, source_id)
     return Accepted(source_id=source_id, status=retried.source.status)
 
 
 @router.post("/{source_id}/cancel", status_code=202)
-async def cancel_source(source_id: SourceId, user: UserId, use: With) -> Accepted:
+async def cancel_source(source_id: SourceId, user: UserNumber, use: With) -> Accepted:
     """Stop the source and its jobs."""
     await use.intake.cancel(user, source_id)
     return Accepted(source_id=source_id, status="CANCELLED")
 
 
 @router.delete("/{source_id}", status_code=204)
-async def delete_source(source_id: SourceId, user: UserId, use: With) -> Response:
+async def delete_source(source_id: SourceId, user: UserNumber, use: With) -> Response:
     """Remove the source with its note, pictures and files."""
     await use.intake.delete(user, source_id)
     return Response(status_code=204)

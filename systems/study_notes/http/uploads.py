@@ -8,9 +8,9 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from systems.common.http.identity import MAX_ID
 from systems.study_notes.application.submit_source import Wishes
 from systems.study_notes.domain.errors import InvalidInput, TooLarge
-from systems.study_notes.http.identity import MAX_ID
 
 _CHUNK_BYTES = 256 * 1024
 # For boundaries, headers and the other fields beside the file.

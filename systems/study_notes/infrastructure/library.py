@@ -7,6 +7,7 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from systems.common.database.connections import Database
 from systems.study_notes.application.library import (
     ActiveSources,
     FlashcardView,
@@ -22,7 +23,6 @@ from systems.study_notes.application.ports import Clock
 from systems.study_notes.domain.errors import Conflict, NotFound
 from systems.study_notes.domain.lifecycle import ACTIVE
 from systems.study_notes.domain.records import Visual
-from systems.study_notes.infrastructure.database import Database
 from systems.study_notes.infrastructure.tables import (
     FlashcardRow,
     FolderRow,

@@ -6,11 +6,11 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from systems.common.database.upsert import insert_unless_there
 from systems.study_notes.application.repositories import NoteDraft
 from systems.study_notes.domain.records import Note
 from systems.study_notes.domain.study_tools import Flashcard, QuizItem
 from systems.study_notes.infrastructure.tables import FlashcardRow, NoteRow, NoteTagRow, QuizRow, TagRow
-from systems.study_notes.infrastructure.upsert import insert_unless_there
 
 
 class SqlNotes:

@@ -4,95 +4,28 @@ What must never be broken is held by the database: uniqueness, ownership by casc
 every column with a closed set of values.
 """
 
-import re
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
-    JSON,
-    BigInteger,
     CheckConstraint,
-    DateTime,
     ForeignKey,
     Index,
-    Integer,
     MetaData,
-    Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
 
+from systems.common.database.columns import NAMES, TYPES, one_of
 from systems.study_notes.domain.lifecycle import SourceStatus, SourceType, Stage, VisualStatus
-
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware time, stored in UTC and given back in UTC, also by SQLite, which keeps no zone.
-
-    A time without a zone is refused (ValueError): nobody could say which moment it means.
-    """
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Called by SQLAlchemy on the way in."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a time with its zone is needed, got {value.isoformat()}")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Called by SQLAlchemy on the way out."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class AnyText(TypeDecorator[str]):
-    """Text of any length. NUL and halves of surrogate pairs become U+FFFD, because PostgreSQL refuses them: what a
-    learner or a model wrote must not fail in one database and pass in the other."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Called by SQLAlchemy on the way in."""
-        return None if value is None else _UNSTORABLE.sub("\ufffd", value)
 
 
 class Base(DeclarativeBase):
-    """All tables. Constraint names follow one rule, so that a later migration can name them."""
+    """All tables."""
 
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    # Python None is SQL NULL, never the JSON text `null`.
-    type_annotation_map: ClassVar = {
-        datetime: UtcTime(),
-        str: AnyText(),
-        # SQLite numbers rows by itself only in a column called INTEGER, which there holds 64 bits too.
-        int: BigInteger().with_variant(Integer(), "sqlite"),
-        dict[str, Any]: JSON(none_as_null=True),
-        list[str]: JSON(),
-    }
-
-
-def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map: ClassVar = TYPES
 
 
 class UserRow(Base):
@@ -134,10 +67,10 @@ class SourceRow(Base):
 
     __tablename__ = "sources"
     __table_args__ = (
-        _one_of("type", SourceType),
-        _one_of("processing_status", SourceStatus),
-        _one_of("processing_stage", Stage),
-        _one_of("failed_stage", Stage),
+        one_of("type", SourceType),
+        one_of("processing_status", SourceStatus),
+        one_of("processing_stage", Stage),
+        one_of("failed_stage", Stage),
         CheckConstraint("processing_status <> 'COMPLETED' OR processing_stage IS NULL", name="no_stage_when_completed"),
         CheckConstraint("run_number >= 1", name="run_number"),
         # Given to each new row, never again: a deleted source's number must not turn up as another one's, because
@@ -176,7 +109,7 @@ class VisualRow(Base):
     __tablename__ = "visuals"
     __table_args__ = (
         UniqueConstraint("source_id", "placeholder_id"),
-        _one_of("status", VisualStatus),
+        one_of("status", VisualStatus),
         {"sqlite_autoincrement": True},
     )
 
@@ -202,7 +135,7 @@ class NoteRow(Base):
 
     __tablename__ = "notes"
     __table_args__ = (
-        _one_of("source_type", SourceType),
+        one_of("source_type", SourceType),
         Index("ix_notes_user_id_created_at", "user_id", "created_at"),
         {"sqlite_autoincrement": True},
     )

@@ -7,11 +7,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from systems.common.database.upsert import insert_unless_there
 from systems.study_notes.application.repositories import UnitOfWork
 from systems.study_notes.infrastructure.note_repository import SqlNotes, SqlStudyTools
 from systems.study_notes.infrastructure.source_repository import SqlSources
 from systems.study_notes.infrastructure.tables import FolderRow, UserRow
-from systems.study_notes.infrastructure.upsert import insert_unless_there
 from systems.study_notes.infrastructure.visual_repository import SqlVisuals
 
 

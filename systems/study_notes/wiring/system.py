@@ -4,12 +4,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx2
 from fastapi import FastAPI
 
 from penstock import Penstock, Worker
 from penstock.ai import LanguageModel, ModelChain
+from systems.common.build_id import build_id
+from systems.common.database.connections import job_engine_url
+from systems.common.system_clock import SystemClock
 from systems.study_notes.application.cancel_delete import CancelSource, DeleteSource
 from systems.study_notes.application.ports import Clock, ImageSearch
 from systems.study_notes.application.retry_source import RetrySource
@@ -23,19 +27,18 @@ from systems.study_notes.handlers.events import STREAM
 from systems.study_notes.handlers.pipeline import Pipeline
 from systems.study_notes.http.app import create_app
 from systems.study_notes.http.services import Services
-from systems.study_notes.infrastructure.build_id import build_id
 from systems.study_notes.infrastructure.database import open_database
 from systems.study_notes.infrastructure.documents import Documents
 from systems.study_notes.infrastructure.files import StoredFiles
 from systems.study_notes.infrastructure.image_answers import SEARCH_TIMEOUT
 from systems.study_notes.infrastructure.library import SqlLibrary
 from systems.study_notes.infrastructure.offline_picture import offline_picture
-from systems.study_notes.infrastructure.system_clock import SystemClock
 from systems.study_notes.infrastructure.unit_of_work import read_units, write_units
 from systems.study_notes.settings import Settings, load_settings
 from systems.study_notes.wiring.handlers import make_handlers
-from systems.study_notes.wiring.parts import Parts, engine_url, enqueueing_of, model_of, queues_of, search_of
+from systems.study_notes.wiring.parts import Parts, enqueueing_of, model_of, queues_of, search_of
 
+_PACKAGE = Path(__file__).parents[1]
 _IDLE_POLL_S = 0.02
 _OPEN_STATES = ("ready", "running", "scheduled", "blocked")
 
@@ -50,7 +53,7 @@ class StudyNotes:
         self.settings = parts.settings
         self.engine = parts.engine
         self.database = parts.database
-        self.build_id = build_id()
+        self.build_id = build_id(_PACKAGE)
         self._parts = parts
         self._reads = read_units(parts.database.reads)
         desk = Desk(parts.engine, write_units(parts.database.sessions), enqueueing_of(parts.settings), parts.clock)
@@ -197,7 +200,7 @@ def build(
     web = httpx2.AsyncClient(timeout=SEARCH_TIMEOUT)
     # The tables' database first: its error names the setting.
     database = open_database(settings.database_url)
-    engine = Penstock(engine_url(settings.database_url))
+    engine = Penstock(job_engine_url(settings.database_url))
     return StudyNotes(
         Parts(
             settings=settings,

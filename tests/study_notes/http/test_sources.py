@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from systems.study_notes.application.submit_source import MAX_DOCUMENT_BYTES, MAX_TEXT_CHARS
-from systems.study_notes.http import body_limit
+from systems.study_notes.http.app import MAX_BODY_BYTES
 from systems.study_notes.infrastructure.unit_of_work import SqlUnitOfWork
 from systems.study_notes.wiring import StudyNotes
 from tests.study_notes.flow.pdfs import text_pdf
@@ -165,7 +165,7 @@ async def test_a_document_that_is_too_large_is_refused_while_it_arrives(
 async def test_a_body_beyond_every_text_is_refused_while_it_arrives(client: httpx2.AsyncClient) -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield b'{"text": "'
-        for _ in range(body_limit.MAX_BODY_BYTES // 2**20 + 2):
+        for _ in range(MAX_BODY_BYTES // 2**20 + 2):
             yield b"x" * 2**20
 
     answer = await client.post("/api/sources/text", content=endless(), headers={"content-type": "application/json"})

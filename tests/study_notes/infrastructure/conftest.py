@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from systems.common.database.connections import Database
 from systems.study_notes.application.repositories import NewSource
 from systems.study_notes.domain.lifecycle import SourceType
-from systems.study_notes.infrastructure.database import Database, open_database
+from systems.study_notes.infrastructure.database import open_database
 from systems.study_notes.infrastructure.unit_of_work import SqlUnitOfWork
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
-from systems.study_notes.infrastructure.database import Database, async_url, open_database
+from systems.common.database.connections import Database, async_url
+from systems.study_notes.infrastructure.database import open_database
 from systems.study_notes.infrastructure.tables import FolderRow, NoteRow, SourceRow, UserRow, VisualRow
 from tests.study_notes.infrastructure.conftest import NOW
 

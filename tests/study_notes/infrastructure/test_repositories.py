@@ -4,13 +4,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select, update
 
+from systems.common.database.connections import Database
 from systems.study_notes.application.repositories import Analysis, NoteDraft, VisualResult
 from systems.study_notes.domain import lifecycle
 from systems.study_notes.domain.lifecycle import SourceStatus, SourceType, Stage, VisualStatus
 from systems.study_notes.domain.placeholders import Placeholder
 from systems.study_notes.domain.records import VisualCounts
 from systems.study_notes.domain.study_tools import Flashcard, QuizItem
-from systems.study_notes.infrastructure.database import Database
 from systems.study_notes.infrastructure.tables import (
     Base,
     FlashcardRow,

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """The port `Clock`."""
+    """Implements the port `Clock` that each system declares."""
 
     def now(self) -> datetime:
-        """See the port."""
+        """The present time, aware (UTC)."""
         return datetime.now(UTC)

@@ -1,15 +1,10 @@
-"""No JSON body may be larger than the longest text can make it; uploads have limits of their own (`uploads.py`)."""
+"""No body may be larger than the system's routes can need."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-
-from systems.study_notes.application.submit_source import MAX_TEXT_CHARS
-
-# JSON may write a character as \uXXXX, one beyond the first 65,536 as two of these; and there are other fields.
-MAX_BODY_BYTES = MAX_TEXT_CHARS * 12 + 65_536
 
 _Scope = MutableMapping[str, Any]
 _Message = MutableMapping[str, Any]
@@ -19,15 +14,19 @@ _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
 
 class BodyLimit:
-    """ASGI middleware: a larger body is answered with 413, while it arrives."""
+    """ASGI middleware: a body of more than `max_bytes` is answered with 413, while it arrives.
 
-    def __init__(self, app: _App, max_bytes: int = MAX_BODY_BYTES) -> None:
+    With `uploads_apart` multipart bodies pass: routes that take uploads have limits of their own.
+    """
+
+    def __init__(self, app: _App, max_bytes: int, *, uploads_apart: bool = False) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._uploads_apart = uploads_apart
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         """See ASGI."""
-        if scope["type"] != "http" or _is_upload(scope):
+        if scope["type"] != "http" or (self._uploads_apart and _is_upload(scope)):
             await self._app(scope, receive, send)
             return
         total = 0

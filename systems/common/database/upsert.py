@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase
 
-from systems.study_notes.infrastructure.tables import Base
 
-
-async def insert_unless_there(session: AsyncSession, table: type[Base], rows: Sequence[dict[str, object]]) -> None:
+async def insert_unless_there(
+    session: AsyncSession, table: type[DeclarativeBase], rows: Sequence[dict[str, object]]
+) -> None:
     """Inserts the rows; one that breaks a unique constraint is already there and is left out."""
     if not rows:
         return

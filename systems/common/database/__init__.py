@@ -1,0 +1,1 @@
+"""The tables' side that systems share: connections on both stores, columns, upserts."""
