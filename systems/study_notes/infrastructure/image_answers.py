@@ -1,13 +1,11 @@
 """What image providers answer: JSON made into candidates, trouble made into one line without any key."""
 
-import email.utils
-import logging
 from collections.abc import Awaitable, Mapping
-from datetime import UTC, datetime
 
 import httpx2
 import orjson
 
+from systems.common.web.retry_after import retry_after_s
 from systems.study_notes.domain.errors import ImageSearchError, QuotaExceeded
 from systems.study_notes.domain.similarity import ImageCandidate
 
@@ -15,25 +13,6 @@ SEARCH_TIMEOUT = httpx2.Timeout(15.0, connect=5.0)
 _MAX_REASON_CHARS = 200
 # What the two services say when an account has nothing left, whatever the HTTP status is.
 _QUOTA_WORDS = ("run out of searches", "not enough credits", "quota", "rate limit", "throughput limit")
-
-
-class _NoQueries(logging.Filter):
-    """Takes the query off every address in a record."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(
-                part.copy_with(query=None) if isinstance(part, httpx2.URL) else part for part in record.args
-            )
-        return True
-
-
-_NO_QUERIES = _NoQueries()
-
-
-def keep_queries_out_of_logs() -> None:
-    """SerpAPI takes its key in the address, and the HTTP client logs addresses: from now on without their queries."""
-    logging.getLogger("httpx2").addFilter(_NO_QUERIES)
 
 
 async def json_answer(provider: str, call: Awaitable[httpx2.Response]) -> Mapping[str, object]:
@@ -52,7 +31,7 @@ async def json_answer(provider: str, call: Awaitable[httpx2.Response]) -> Mappin
     message = _message(answer)
     if response.status_code == 429 or (message and any(word in message.lower() for word in _QUOTA_WORDS)):
         detail = f": {message}" if message else ""
-        raise QuotaExceeded(f"{provider} quota is used up{detail}", retry_after_s=_retry_after(response))
+        raise QuotaExceeded(f"{provider} quota is used up{detail}", retry_after_s=retry_after_s(response))
     if not response.is_success:
         detail = f": {message}" if message else ""
         raise ImageSearchError(f"{provider} answered {response.status_code}{detail}")
@@ -94,17 +73,3 @@ def _message(answer: Mapping[str, object] | None) -> str:
     # SerpAPI says `error`, Serper `message`.
     found = next((text for field in ("error", "message") if answer and (text := _text(answer, field))), "")
     return " ".join(found.split())[:_MAX_REASON_CHARS]
-
-
-def _retry_after(response: httpx2.Response) -> float | None:
-    """Seconds named by Retry-After, which is a number or a date (RFC 9110, section 10.2.3); None without one."""
-    value = response.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        until = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return max(0.0, (until - datetime.now(UTC)).total_seconds())

@@ -5,10 +5,11 @@ from typing import Protocol
 
 import httpx2
 
+from systems.common.web.quiet_logs import keep_queries_out_of_logs
 from systems.study_notes.application.ports import ImageSearch
 from systems.study_notes.domain.errors import ImageSearchError, NoImageProvider, QuotaExceeded
 from systems.study_notes.domain.similarity import ImageCandidate
-from systems.study_notes.infrastructure.image_answers import candidates, json_answer, keep_queries_out_of_logs
+from systems.study_notes.infrastructure.image_answers import candidates, json_answer
 
 OFFLINE_PROVIDER = "offline picture"
 
@@ -26,7 +27,7 @@ class SerpApi:
 
     def __init__(self, client: httpx2.AsyncClient, base_url: str, key: str) -> None:
         self._client, self._base_url, self._key = client, base_url, key
-        keep_queries_out_of_logs()
+        keep_queries_out_of_logs()  # the key is in the address
 
     async def search(self, query: str, n: int) -> Sequence[ImageCandidate]:
         """See the port `ImageSearch`."""

@@ -1,0 +1,1 @@
+"""Asking the web with care: addresses that strangers wrote, and answers that may be anything."""
