@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in $(PYTHONS); do \
 TEST_WORKERS ?= logical
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --no-emit-find-links --no-config
-EXTRAS := --extra postgres --extra reload --extra systems --extra uvloop
+EXTRAS := --extra postgres --extra reload --extra stripe --extra systems --extra uvloop
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

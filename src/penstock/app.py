@@ -14,8 +14,16 @@ from penstock.domain.states import JobState, JobStatus, status_of
 from penstock.errors import ConfigurationError, NotFound
 from penstock.events import EventLog
 from penstock.flows import FlowRef
-from penstock.ledger import Ledger
-from penstock.operations import FlowOperations, JobOperations, JobView, QueueOperations, Update, watch_job
+from penstock.ledger import Ledger, UsageSink
+from penstock.operations import (
+    FlowOperations,
+    JobOperations,
+    JobView,
+    QueueOperations,
+    SinkOperations,
+    Update,
+    watch_job,
+)
 from penstock.operations.jobs import known_id, result_value
 from penstock.operations.usage import UsageView, checked_by
 from penstock.producer import JobHandle, Producer, SyncTransaction, Transaction
@@ -32,18 +40,27 @@ class Penstock:
 
     Options are those of `penstock.config.Settings`; what is not given comes from the environment (`PENSTOCK_…`). It
     opens itself at first use; `async with` or `close()` ends it. Two engines in one process do not know each other.
+    usage_sinks: who besides the ledger is told what model calls used; its workers tell them, `close()` closes them.
     """
 
-    def __init__(self, url: str | None = None, *, store: Store | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        store: Store | None = None,
+        usage_sinks: Sequence[UsageSink] = (),
+        **settings: Any,
+    ) -> None:
         self.settings = load_settings(database_url=url, **settings)
         self.store = store or open_store(self.settings.database_url)
         self.keyring = Keyring(self.settings.secret_keys.get_secret_value())
         self.jobs = JobOperations(self.store, self.keyring, self.settings.max_payload_bytes)
         self.flows = FlowOperations(self.store)
         self.queues = QueueOperations(self.store)
+        self.sinks = SinkOperations(self.store)
         self.events = EventLog(self.store)
         self.producer = Producer(self.store, self.keyring, self.settings.max_payload_bytes, self.jobs)
-        self.ledger = Ledger(self.store)
+        self.ledger = Ledger(self.store, sinks=_distinct(usage_sinks))
         self.sync = SyncPenstock(self)
         self.schedules: dict[str, Declared] = {}
 
@@ -54,6 +71,8 @@ class Penstock:
 
     async def close(self) -> None:
         """Close all connections."""
+        for sink in self.ledger.sinks:
+            await sink.close()
         await self.store.close()
 
     async def __aenter__(self) -> Self:
@@ -192,6 +211,13 @@ class SyncPenstock:
         if outcome is None:
             raise NotFound(f"no job {job_id}")
         return result_value(job_id, outcome)
+
+
+def _distinct(sinks: Sequence[UsageSink]) -> Sequence[UsageSink]:
+    names = [sink.name for sink in sinks]
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"usage_sinks: two are named {max(names, key=names.count)!r}; give each its own name=")
+    return sinks
 
 
 def open_store(url: str) -> Store:

@@ -1,6 +1,17 @@
-"""The ledger of model calls, and what they cost."""
+"""The ledger of model calls, what they cost, and who else is told."""
 
 from penstock.ledger.book import Ledger
 from penstock.ledger.prices import cost_of
+from penstock.ledger.sinks import Delivery, Later, MeteredCall, Refused, StripeMeter, Taken, UsageSink
 
-__all__ = ["Ledger", "cost_of"]
+__all__ = [
+    "Delivery",
+    "Later",
+    "Ledger",
+    "MeteredCall",
+    "Refused",
+    "StripeMeter",
+    "Taken",
+    "UsageSink",
+    "cost_of",
+]

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,10 @@ from penstock import codec
 from penstock.domain.calls import CallScope, current_scope
 from penstock.errors import StoreUnavailable
 from penstock.ledger.prices import cost_of
+from penstock.ledger.sinks import UsageSink
 from penstock.store.base import Store
 from penstock.store.programs.ledger import ClosedCall, OpenCall, close_calls, late_answer, open_calls
+from penstock.store.programs.sinks import declare_sinks
 
 if TYPE_CHECKING:  # who calls no models does not load them
     from penstock.ai.gate import CallEnd, CallInfo
@@ -27,12 +29,15 @@ _CHARACTERS_A_TOKEN = 4
 class Ledger:
     """Writes the calls of this process. `cost`: what a call costs, for those with prices of their own.
 
-    Give it to a `ModelChain` as its gate: then each real call is in the ledger, for the step of the moment.
+    `sinks`: who else is told what calls used. Give it to a `ModelChain` as its gate: then each real call is in the
+    ledger, for the step of the moment.
     """
 
-    def __init__(self, store: Store, cost: Cost = cost_of) -> None:
+    def __init__(self, store: Store, cost: Cost = cost_of, sinks: Sequence[UsageSink] = ()) -> None:
         self._store = store
         self._cost = cost
+        self.sinks = tuple(sinks)
+        self._undeclared = [sink.name for sink in sinks]
         self._late: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -66,8 +71,15 @@ class Ledger:
             codec.new_id(), scope or current_scope(), provider, model, tried, self._store.clock.now(), input_estimate,
             output_estimate,
         )  # fmt: skip
+        await self.declare_sinks()
         await self._store.run(open_calls([call]))
         return call
+
+    async def declare_sinks(self) -> None:
+        """From now on its sinks are owed what calls use, also those of other processes. Raises StoreUnavailable."""
+        if self._undeclared:
+            await self._store.run(declare_sinks(self._undeclared, self._store.clock.now()))
+            self._undeclared = []
 
     async def close(
         self,

@@ -3,6 +3,7 @@
 from penstock.operations.flows import FlowOperations
 from penstock.operations.jobs import JobOperations
 from penstock.operations.queues import QueueOperations, QueueView, ScheduleView, WorkerView
+from penstock.operations.sinks import SinkOperations
 from penstock.operations.view import ErrorView, JobView
 from penstock.operations.watch import Update, watch_job
 from penstock.operations.why import Why, why
@@ -15,6 +16,7 @@ __all__ = [
     "QueueOperations",
     "QueueView",
     "ScheduleView",
+    "SinkOperations",
     "Update",
     "Why",
     "WorkerView",

@@ -38,6 +38,8 @@ class Check:
     advice: str | None = None
 
 
+_SINK_BEHIND_US = 3_600_000_000
+
 _MOST_STEPS = 10_000
 """Names of stored steps that are looked at."""
 
@@ -72,6 +74,7 @@ class _Facts:
     ready_kinds: Sequence[Row]
     schedules: Sequence[Row]
     stored_steps: Sequence[Row]
+    sinks: Sequence[Row]
     lease_us: int
 
     def live_of(self, queue: str) -> list[Row]:
@@ -116,7 +119,9 @@ async def examine(build: Callable[[], Examined]) -> list[Check]:
     finally:
         await engine.store.close()
     checks += _database(engine.settings.database_url)
-    checks += [look(facts) for look in (_clock, _workers, _leases, _handlers, _steps, _unserved, _paused, _schedules)]
+    checks += [
+        look(facts) for look in (_clock, _workers, _leases, _handlers, _steps, _unserved, _paused, _schedules, _sinks)
+    ]
     return checks
 
 
@@ -139,6 +144,7 @@ def _look(now: int, asked_at: int, lease_s: float) -> Steps[_Facts]:
         ready_kinds=(yield Call("list_kinds")),
         schedules=(yield Call("list_schedules")),
         stored_steps=(yield Call("stored_steps", {"limit": _MOST_STEPS})),
+        sinks=(yield Call("list_sinks")),
         lease_us=int(lease_s * 1_000_000),
     )
 
@@ -257,3 +263,19 @@ def _schedules(facts: _Facts) -> Check:
         return Check("schedules", Level.OK, f"{len(facts.schedules)}, all declared")
     advice = "declare them again, or leave them: they do not fire"
     return Check("schedules", Level.WARN, f"no code declares {', '.join(gone)} any more", advice)
+
+
+def _sinks(facts: _Facts) -> Check:
+    refused = [f"{name} has refused {count} calls" for name, _, _, _, count, _ in facts.sinks if count]
+    if refused:
+        advice = "penstock sinks refused NAME says why; then retry or drop them"
+        return Check("usage sinks", Level.WARN, "; ".join(refused), advice)
+    behind = [
+        f"{name} is owed {owed} calls since {moment_of(oldest):%Y-%m-%d %H:%M:%S} UTC"
+        for name, _, owed, oldest, *_ in facts.sinks
+        if oldest is not None and facts.now - oldest > _SINK_BEHIND_US
+    ]
+    if behind:
+        advice = "start a worker whose engine has the sink, or penstock sinks forget NAME"
+        return Check("usage sinks", Level.WARN, "; ".join(behind), advice)
+    return Check("usage sinks", Level.OK, f"{len(facts.sinks)}, none behind")

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from penstock.domain.money import dollars
 from penstock.domain.options import moment_of
 from penstock.errors import InvalidJob
 from penstock.store.programs.ledger import CallRow, UsageRow
 
 BY = ("tenant", "kind", "flow", "job", "step", "provider", "model", "outcome", "day", "hour")
 """What calls can be summed up by. Days and hours are UTC."""
-_BILLION = Decimal(1_000_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,6 @@ class CallView:
             row.outcome, row.input_tokens, row.output_tokens, row.cached_tokens,
             None if row.cost is None else dollars(row.cost),
         )  # fmt: skip
-
-
-def dollars(billionths: int) -> Decimal:
-    """Money as stored, in dollars."""
-    return Decimal(billionths) / _BILLION
 
 
 def checked_by(by: str) -> str:

@@ -1,12 +1,17 @@
-"""What the leader does for everybody besides rescue: schedules tick, ended jobs are pruned, events get positions, and
+"""What the leader does for everybody besides rescue: schedules tick, ended jobs and old calls are pruned, events get
 
-the calls of lost runs are closed in the ledger.
+positions, and the calls of lost runs are closed in the ledger.
 """
 
+from datetime import timedelta
+from functools import partial
+
+from penstock.config import Settings
 from penstock.ledger import cost_of
 from penstock.store.base import Store
 from penstock.store.programs.events import number_events
 from penstock.store.programs.ledger import close_lost_calls
+from penstock.store.programs.sinks import prune_calls
 from penstock.store.programs.upkeep import prune, tick
 from penstock.worker.maintenance import Duty
 
@@ -14,6 +19,7 @@ TICK_S = 1.0
 PRUNE_S = 60.0
 NUMBER_S = 5.0
 LEDGER_S = 20.0
+PRUNE_CALLS_S = 300.0
 _BATCH = 1_000
 _ROUNDS = 50
 """Batches pruned in a row at most, so that a large backlog does not keep the leader from its other duties."""
@@ -39,10 +45,19 @@ async def _close_lost_calls(store: Store, now: int) -> None:
     await store.run(close_lost_calls(now, cost_of))
 
 
-STANDARD = (
-    Duty("schedules", TICK_S, _tick),
-    Duty("retention", PRUNE_S, _prune),
-    Duty("event log", NUMBER_S, _number),
-    Duty("ledger", LEDGER_S, _close_lost_calls),
-)
-"""The duties of every worker's leader."""
+async def _prune_calls(kept_us: int, store: Store, now: int) -> None:
+    for _ in range(_ROUNDS):
+        if await store.run(prune_calls(now - kept_us, _BATCH), durable=False) < _BATCH:
+            return
+
+
+def standard_duties(settings: Settings) -> tuple[Duty, ...]:
+    """The duties of every worker's leader."""
+    kept_us = timedelta(days=settings.ledger_days) // timedelta(microseconds=1)
+    return (
+        Duty("schedules", TICK_S, _tick),
+        Duty("retention", PRUNE_S, _prune),
+        Duty("event log", NUMBER_S, _number),
+        Duty("ledger", LEDGER_S, _close_lost_calls),
+        Duty("ledger retention", PRUNE_CALLS_S, partial(_prune_calls, kept_us)),
+    )

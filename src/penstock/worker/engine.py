@@ -8,6 +8,7 @@ from penstock.config import Settings
 from penstock.context import Job
 from penstock.domain.events import Event
 from penstock.domain.job import JobData
+from penstock.ledger import Ledger
 from penstock.sealing import Keyring
 from penstock.store.base import Store
 from penstock.store.programs.upkeep import Declared
@@ -54,6 +55,11 @@ class Engine(Protocol):
     @property
     def schedules(self) -> Mapping[str, Declared]:
         """The schedules this code declares, by name."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """Its model calls, and the sinks that are told of them."""
         ...
 
     @property

@@ -11,7 +11,7 @@ from penstock.registry import Registry
 from penstock.store.programs.workers import HeldRun, give_back
 from penstock.worker.claims import Claims
 from penstock.worker.completer import Completer
-from penstock.worker.duties import STANDARD
+from penstock.worker.duties import standard_duties
 from penstock.worker.engine import Engine
 from penstock.worker.executor import Executor
 from penstock.worker.fetcher import Backs, Fetcher
@@ -32,6 +32,7 @@ from penstock.worker.service import OnFailure, Service
 from penstock.worker.settling import settle_run
 from penstock.worker.stats import Counts, QueueStats, WorkerStats
 from penstock.worker.steps import StepDesk
+from penstock.worker.usage import UsageSender
 
 logger = get_logger(__name__)
 
@@ -98,16 +99,17 @@ class Parts:
             store, on_failure, worker=options.name, worker_id=lambda: registration.worker_id, lease_s=options.lease_s
         )
         self.maintenance = Maintenance(
-            store, self.leader, (*STANDARD, *plan.duties), on_failure,
+            store, self.leader, (*standard_duties(engine.settings), *plan.duties), on_failure,
             worker=options.name, worker_id=lambda: registration.worker_id, lease_s=options.lease_s,
         )  # fmt: skip
+        self.usage = UsageSender(store, engine.ledger, on_failure)
 
     @property
     def services(self) -> tuple[Service, ...]:
         """In the order in which they start."""
         return (
             self.executor, self.progress, self.steps, self.completer, self.heartbeat, self.leader, self.maintenance,
-            self.fetcher,
+            self.usage, self.fetcher,
         )  # fmt: skip
 
     def stats(self) -> WorkerStats:

@@ -137,6 +137,7 @@ class Worker:
             logger.error("results could not be written", unwritten=parts.completer.unwritten, worker=self.name)
         self._last_stats = parts.stats()
         for service in (
+            parts.usage,
             parts.maintenance,
             parts.leader,
             parts.completer,

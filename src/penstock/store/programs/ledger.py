@@ -108,7 +108,7 @@ def close_calls(calls: Sequence[ClosedCall]) -> Steps[int]:
 def late_answer(call: ClosedCall) -> Steps[bool]:
     """What a call used whose answer came when nobody waited for it any more; its outcome stays. False: it is known."""
     params = {"id": call.id, "input": call.input_tokens, "output": call.output_tokens, "cached": call.cached_tokens}
-    return bool((yield Call("late_answers", params | {"cost": call.cost}, only=True)))
+    return bool((yield Call("late_answers", params | {"cost": call.cost, "now": call.closed_at}, only=True)))
 
 
 Price = Callable[[str, str, int | None, int | None], int | None]

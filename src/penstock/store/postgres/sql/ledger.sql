@@ -9,19 +9,34 @@ FROM json_to_recordset(:rows::json) AS c(
 
 -- name: close_calls
 -- A call closes once. But what the leader has closed as unknown is better known when it comes back all the same, and of a
--- call that nobody waited for any more a late answer still says what it used.
-UPDATE penstock.calls c SET
-    closed_at = r.at, outcome = r.outcome, input_tokens = r.input, output_tokens = r.output, cached_tokens = r.cached,
-    cost = r.cost
-FROM json_to_recordset(:rows::json) AS r(
-    id uuid, at bigint, outcome text, input integer, output integer, cached integer, cost bigint)
-WHERE c.id = ANY (ARRAY[r.id]) AND (c.closed_at IS NULL OR c.outcome = 'unknown')
-RETURNING c.id;
+-- call that nobody waited for any more a late answer still says what it used. Sinks are owed what is known for good.
+WITH ended AS (
+    UPDATE penstock.calls c SET
+        closed_at = r.at, outcome = r.outcome, input_tokens = r.input, output_tokens = r.output,
+        cached_tokens = r.cached, cost = r.cost
+    FROM json_to_recordset(:rows::json) AS r(
+        id uuid, at bigint, outcome text, input integer, output integer, cached integer, cost bigint)
+    WHERE c.id = ANY (ARRAY[r.id]) AND (c.closed_at IS NULL OR c.outcome = 'unknown')
+    RETURNING c.id, c.closed_at, c.outcome, c.output_tokens
+), owed AS (
+    INSERT INTO penstock.usage_owed (sink, call_id, due_at)
+    SELECT s.name, e.id, e.closed_at FROM penstock.usage_sinks s CROSS JOIN ended e
+    WHERE e.output_tokens IS NOT NULL AND e.outcome <> 'unknown'
+    ON CONFLICT DO NOTHING
+)
+SELECT id FROM ended;
 
 -- name: late_answers
-UPDATE penstock.calls SET input_tokens = :input, output_tokens = :output, cached_tokens = :cached, cost = :cost
-WHERE id = :id AND closed_at IS NOT NULL AND output_tokens IS NULL
-RETURNING id;
+WITH known AS (
+    UPDATE penstock.calls SET input_tokens = :input, output_tokens = :output, cached_tokens = :cached, cost = :cost
+    WHERE id = :id AND closed_at IS NOT NULL AND output_tokens IS NULL
+    RETURNING id, output_tokens
+), owed AS (
+    INSERT INTO penstock.usage_owed (sink, call_id, due_at)
+    SELECT s.name, k.id, :now FROM penstock.usage_sinks s CROSS JOIN known k WHERE k.output_tokens IS NOT NULL
+    ON CONFLICT DO NOTHING
+)
+SELECT id FROM known;
 
 -- name: lost_calls
 -- Open calls whose run no longer holds its job, or that no job made and that are too old to be on their way.

@@ -11,7 +11,14 @@ FROM json_each(:rows)
 
 -- name: close_calls
 -- A call closes once. But what the leader has closed as unknown is better known when it comes back all the same, and of a
--- call that nobody waited for any more a late answer still says what it used.
+-- call that nobody waited for any more a late answer still says what it used. Sinks are owed what is known for good.
+INSERT INTO penstock_usage_owed (sink, call_id, due_at)
+SELECT s.name, c.id, json_extract(r.value, '$.at')
+FROM penstock_usage_sinks s CROSS JOIN json_each(:rows) r JOIN penstock_calls c ON c.id = json_extract(r.value, '$.id')
+WHERE (c.closed_at IS NULL OR c.outcome = 'unknown')
+  AND json_extract(r.value, '$.output') IS NOT NULL AND json_extract(r.value, '$.outcome') <> 'unknown'
+ON CONFLICT DO NOTHING
+;;
 UPDATE penstock_calls AS c SET
     closed_at = r.at, outcome = r.outcome, input_tokens = r.input, output_tokens = r.output, cached_tokens = r.cached,
     cost = r.cost
@@ -25,6 +32,11 @@ WHERE c.id = r.id AND (c.closed_at IS NULL OR c.outcome = 'unknown')
 RETURNING id
 
 -- name: late_answers
+INSERT INTO penstock_usage_owed (sink, call_id, due_at)
+SELECT s.name, c.id, :now FROM penstock_usage_sinks s JOIN penstock_calls c ON c.id = :id
+WHERE c.closed_at IS NOT NULL AND c.output_tokens IS NULL AND :output IS NOT NULL
+ON CONFLICT DO NOTHING
+;;
 UPDATE penstock_calls SET input_tokens = :input, output_tokens = :output, cached_tokens = :cached, cost = :cost
 WHERE id = :id AND closed_at IS NOT NULL AND output_tokens IS NULL
 RETURNING id
