@@ -21,7 +21,7 @@ ENGINE = {"Penstock", "Worker", "Job", "JobData", "JobHandle", "JobTransaction",
 DECLARATIONS = {"Missed", "Priority", "Queue", "Rate", "Retention", "Schedule", "Secret", "Unique", "When"}
 RETRY_POLICIES = {"Delays", "Exponential", "Fixed", "Named"}
 WHAT_A_HANDLER_MAY_RAISE = {"Cancel", "Permanent", "Retry", "Snooze"}
-VIEWS = {"Event", "FlowRef", "FlowView", "JobEnded", "JobState", "JobStatus", "JobView", "Update"}
+VIEWS = {"Event", "FlowRef", "FlowView", "JobEnded", "JobState", "JobStatus", "JobView", "StreamPiece", "Update"}
 ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.PenstockError)}
 
 

@@ -39,7 +39,7 @@ from penstock.flows import FlowRef, FlowView
 
 if TYPE_CHECKING:
     from penstock.app import Penstock
-    from penstock.operations import JobView, Update
+    from penstock.operations import JobView, StreamPiece, Update
     from penstock.producer import JobHandle, JobTransaction, Transaction
     from penstock.store.sqlite import begin_immediate
     from penstock.worker import Worker
@@ -88,6 +88,7 @@ __all__ = [
     "SignalTimeout",
     "Snooze",
     "StoreUnavailable",
+    "StreamPiece",
     "Transaction",
     "Unique",
     "UniqueKeyTaken",
@@ -102,6 +103,7 @@ _LATER = {
     "JobTransaction": "penstock.producer",
     "JobView": "penstock.operations",
     "Penstock": "penstock.app",
+    "StreamPiece": "penstock.operations",
     "Transaction": "penstock.producer",
     "Update": "penstock.operations",
     "Worker": "penstock.worker",

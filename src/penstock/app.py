@@ -21,7 +21,10 @@ from penstock.operations import (
     JobView,
     QueueOperations,
     SinkOperations,
+    StreamPiece,
+    StreamReader,
     Update,
+    tail_job,
     watch_job,
 )
 from penstock.operations.jobs import known_id, result_value
@@ -115,6 +118,28 @@ class Penstock:
         """The job's state and progress now and after each change, until it has ended."""
         return watch_job(self.store, known_id("job", job_id))
 
+    def tail(
+        self,
+        job_id: str,
+        stream: str | None = None,
+        *,
+        offset: int = 0,
+        version: int | None = None,
+        follow: bool = True,
+    ) -> AsyncIterator[StreamPiece]:
+        """What the job's runs stream: what is there from `offset` (characters) on, then what comes, until it has ended.
+
+            async for piece in penstock.tail(job_id, "plan"):
+                if piece.restarted: ...  # a later attempt began anew: forget what was shown
+                show(piece.text)
+
+        stream: its name, None for all. Who was cut off goes on with the last piece's `version` and `end` as `offset`;
+        when there is another version by then, the first piece is `restarted`. follow: False: only what is there.
+        Raises InvalidJob, and NotFound when there is no such job.
+        """
+        reader = StreamReader(known_id("job", job_id), stream, offset=offset, version=version)
+        return tail_job(self.store, reader, follow=follow)
+
     async def cancel(self, job_id: str, *, reason: str = "cancelled by a person") -> CancelReport:
         """Cancel a job: a waiting one never runs, a running one is told to stop. Raises NotFound."""
         return await self.jobs.cancel(job_id, reason=reason)
@@ -197,6 +222,13 @@ class SyncPenstock:
         program = self._engine.jobs.signalling(job_id, name, data)
         store = self._engine.store
         return store.run_sync(program) if on is None else store.run_on_sync(on, program)
+
+    def tail(
+        self, job_id: str, stream: str | None = None, *, offset: int = 0, version: int | None = None
+    ) -> list[StreamPiece]:
+        """What is there, as `Penstock.tail` without `follow`."""
+        reader = StreamReader(known_id("job", job_id), stream, offset=offset, version=version)
+        return reader.taken(self._engine.store.read_sync(reader.looking()))
 
     def status(self, job_id: str) -> JobStatus:
         """The status now. Raises NotFound."""

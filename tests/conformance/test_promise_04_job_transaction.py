@@ -1,5 +1,6 @@
 """Promise 4: what a handler writes in job.transaction() commits with the job's completion and all it enqueues."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,6 +8,9 @@ import pytest
 from penstock import ClaimLost, Conflict, Event, NotFound, PayloadTooLarge, Penstock, codec
 from penstock.context import Job
 from penstock.producer import JobTransaction
+from penstock.worker.outage import Outage
+from penstock.worker.redaction import Redactor
+from penstock.worker.streams import StreamDesk
 from tests.conformance.callers import KINDS, OWN_TABLE, Caller, calling
 from tests.conformance.databases import Database
 from tests.support.engine import HandWorker, Work, run_of
@@ -52,6 +56,44 @@ async def test_the_callers_rows_commit_with_the_end(database: Database, engine: 
         tx.complete(7)
     assert database.select("SELECT count(*) FROM notes") == [(1,)]
     assert await engine.handle(run.id).result() == 7
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_was_streamed_before_the_end_commits_with_it(
+    database: Database, engine: Penstock, run: Job[Any], kind: str
+):
+    """Also what the worker could not write meanwhile, because the caller's transaction held the database."""
+    database.execute(OWN_TABLE)
+    desk = StreamDesk(engine.store, Redactor(), Outage("hand"), lambda *_: None)
+    await desk.start()
+    run.streams = {"plan": desk.open(run, "plan")}
+    async with calling(database, kind) as caller, transaction(engine, run, caller.on) as tx:
+        await caller.insert()
+        run.stream("plan").write("one ")
+        await asyncio.sleep(0)
+        run.stream("plan").write("two")
+        tx.complete()
+    desk.end(run)
+    await desk.stop()
+    [piece] = engine.sync.tail(run.id)
+    assert (piece.version, piece.text) == (1, "one two")
+
+
+async def test_what_was_streamed_before_a_refused_end_goes_on(engine: Penstock, run: Job[Any]):
+    desk = StreamDesk(engine.store, Redactor(), Outage("hand"), lambda *_: None)
+    await desk.start()
+    stream = desk.open(run, "plan")
+    run.streams = {"plan": stream}
+    with pytest.raises(Conflict):
+        async with transaction(engine, run):
+            stream.write("one ")
+    stream.write("two")
+    async with asyncio.timeout(20):
+        async for piece in engine.tail(run.id):
+            if piece.end == 7:
+                break
+    await desk.stop()
+    assert [piece.text for piece in engine.sync.tail(run.id)] == ["one two"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

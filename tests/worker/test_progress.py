@@ -11,6 +11,7 @@ from penstock.domain.outcomes import completed
 from penstock.domain.states import JobState
 from penstock.store.program import LaneKey
 from penstock.store.programs.settle import Progress, RunEnd
+from penstock.worker.outage import Outage
 from penstock.worker.progress import ProgressWriter
 from tests.worker.working import Note, reached, until, working
 
@@ -81,7 +82,7 @@ async def test_a_thousand_updates_of_a_job_are_one_write(engine: Penstock, monke
 
     monkeypatch.setattr(engine.store, "run", counted)
     failures: list[object] = []
-    writer = ProgressWriter(engine.store, lambda name, error: failures.append(error))
+    writer = ProgressWriter(engine.store, Outage("w"), lambda name, error: failures.append(error))
     await writer.start()
     for number in range(1000):
         writer.note(Progress("01a200b0-803c-7119-bc7e-ec93a2342237", 1, number / 1000, None))
@@ -101,7 +102,7 @@ async def test_an_update_on_its_way_arrives_before_the_end_of_its_run():
             await gate.wait()
             written.append("progress")
 
-    writer = ProgressWriter(cast(Any, SlowStore()), lambda *_: None)
+    writer = ProgressWriter(cast(Any, SlowStore()), Outage("w"), lambda *_: None)
     await writer.start()
     writer.note(Progress("1", 1, 0.5, None))
     await asyncio.sleep(0)

@@ -7,11 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 from penstock.context.steps import StepPort, Steps
+from penstock.context.streams import Stream
 from penstock.domain.calls import CallScope
 from penstock.domain.events import Event
 from penstock.domain.job import JobData
 from penstock.domain.options import moment_of
 from penstock.domain.retry import DEFAULT_RETRY, RetryPolicy
+from penstock.domain.steps import checked_step
+from penstock.domain.streams import MAX_STREAMS
+from penstock.errors import InvalidJob
 
 T = TypeVar("T", bound=JobData)
 R = TypeVar("R")
@@ -68,13 +72,15 @@ class RunPort(Protocol):
 
     def steps(self, job: "Job[Any]") -> StepPort: ...
 
+    def stream(self, job: "Job[Any]", name: str) -> Stream: ...
+
 
 @dataclass(slots=True)
 class Job(Generic[T]):
     """One run of one job. `attempt` counts from 1; `deadline` is when this run or the job must have ended, if ever.
 
-    `step()`, `progress()`, `enqueue()`, `publish()` and `transaction()` write on behalf of this run: they are refused
-    with ClaimLost once the run no longer holds its job.
+    `step()`, `enqueue()`, `publish()` and `transaction()` write on behalf of this run: they are refused with ClaimLost
+    once the run no longer holds its job. What `progress()` and `stream()` write is then left out.
     """
 
     id: str
@@ -96,6 +102,7 @@ class Job(Generic[T]):
     ended: bool = False
     ending: bool = False
     memory: Steps | None = None
+    streams: dict[str, Stream] | None = None
 
     @property
     def is_last_attempt(self) -> bool:
@@ -131,6 +138,23 @@ class Job(Generic[T]):
         if share is not None and not 0 <= share <= 1:
             raise ValueError(f"progress must be from 0 to 1, not {share!r}")
         self._run.progress(self, share, message)
+
+    def stream(self, name: str) -> Stream:
+        """Partial output under this name, which others read while it comes and later: `Penstock.tail`.
+
+            plan = job.stream("plan")
+            outcome = await chain.ask(request, on_text=plan.write, on_call=plan.restart)
+
+        The first text that a run writes to it takes the place of what earlier runs of the job have written; a step that
+        is remembered writes nothing again, so give each its own. Raises InvalidJob for a name that is not 1 to 200
+        printable characters, and for more than 100 names in a run.
+        """
+        streams = self.streams = {} if self.streams is None else self.streams
+        if name not in streams:
+            if len(streams) >= MAX_STREAMS:
+                raise InvalidJob(f"stream {name!r}: a run writes at most {MAX_STREAMS} streams")
+            streams[name] = self._run.stream(self, checked_step("stream", name))
+        return streams[name]
 
     async def enqueue(self, data: JobData, **options: Any) -> Any:
         """Enqueue on behalf of this run, in its flow unless told otherwise. Options as `Penstock.enqueue`."""

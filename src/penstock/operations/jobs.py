@@ -12,6 +12,7 @@ from penstock.domain.states import FINAL, JobState, JobStatus, status_of
 from penstock.domain.steps import checked_step
 from penstock.errors import InvalidJob, JobCancelled, JobFailed, NotFound, PayloadTooLarge, ResultTimeout
 from penstock.operations.steps import StepView, copy_of, signal_json
+from penstock.operations.streams import StreamView
 from penstock.operations.usage import CallView
 from penstock.operations.view import ErrorView, JobView
 from penstock.operations.why import Why, why
@@ -33,6 +34,7 @@ from penstock.store.programs.read import (
 )
 from penstock.store.programs.retry import Revived, retry_job
 from penstock.store.programs.steps import rerun, send_signal, steps_of
+from penstock.store.programs.streams import streams_of
 
 _HEX = frozenset("0123456789abcdef")
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.01, 0.5
@@ -150,6 +152,11 @@ class JobOperations:
         """What the job's handler has done and waits for, in order; none for an unknown job. Raises NotFound."""
         id_ = known_id("job", job_id)
         return [StepView.of(row) for row in (await self._store.read(steps_of([id_])))[id_]]
+
+    async def streams(self, job_id: str) -> Sequence[StreamView]:
+        """What the job's runs have streamed, by name; none for an unknown job. Raises NotFound for what is no id."""
+        found = await self._store.read(streams_of(known_id("job", job_id)))
+        return [] if found is None else [StreamView.of(head) for head in found[1]]
 
     async def move(self, job_id: str, *, run_at: datetime | None = None, priority: int | str | None = None) -> JobState:
         """Reschedule or reprioritise a waiting job. Raises NotFound, Conflict, InvalidJob."""

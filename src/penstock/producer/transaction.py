@@ -10,6 +10,7 @@ from penstock.domain.events import Event
 from penstock.domain.job import JobData, checked_name
 from penstock.domain.outcomes import ErrorRecord, Settlement
 from penstock.domain.states import JobState, Way
+from penstock.domain.streams import StreamWrite
 from penstock.errors import Conflict, PayloadTooLarge
 from penstock.flows import FlowRef
 from penstock.producer.handle import JobHandle
@@ -197,6 +198,8 @@ class JobTransaction(_Buffer):
         try:
             if self._settlement is None:
                 raise Conflict("job.transaction() ends the job: call tx.complete(result) or tx.fail(error) inside")
+            # What the worker has yet to write of them would be refused after this.
+            self._writes.streams = unwritten_of(self._job)
             program = finish(self._run_end(self._settlement), self._writes, self._producer.clock.now(), self._worker)
             store = self._producer.store
             if self._on is None:
@@ -223,6 +226,12 @@ class JobTransaction(_Buffer):
 async def _maybe_await(value: Any) -> None:
     if inspect.isawaitable(value):
         await value
+
+
+def unwritten_of(job: "Job[Any]") -> list[StreamWrite]:
+    """What is not yet written of a run's streams."""
+    found = (stream.unwritten(last=True) for stream in (job.streams or {}).values())
+    return [write for write in found if write is not None]
 
 
 def fence_of(job: "Job[Any]") -> Fence:

@@ -63,7 +63,10 @@ class Wake:
 
 
 class Topic:
-    """The texts that travel with a wake-up. A queue has work; a job is asked to stop; the log has grown."""
+    """The texts that travel with a wake-up. A queue has work; a job is asked to stop, or has streamed;
+
+    the log has grown.
+    """
 
     LOG = "log"
 
@@ -81,6 +84,11 @@ class Topic:
     def cancel(job_id: str) -> str:
         """The run of this job is to stop."""
         return f"c:{job_id}"
+
+    @staticmethod
+    def stream(job_id: str) -> str:
+        """There is news in a stream of this job, or of one whose id ends alike: short, so that many go together."""
+        return f"s:{job_id[-12:]}"
 
 
 def anywhere(topic: str) -> str:

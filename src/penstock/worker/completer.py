@@ -32,7 +32,7 @@ class Completer(Service):
 
     A batch is written at once when nothing is under way, else together with what comes meanwhile. While the store is
     away results wait in memory. `on_settled` is told the queues of what was written and when the first of it is due
-    again (µs), `on_room` that no longer too many results wait; `before` runs ahead of each batch.
+    again (µs), `on_room` that no longer too many results wait; `before` run ahead of each batch.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Completer(Service):
         *,
         on_settled: Callable[[Collection[str], int | None], None],
         on_room: Callable[[], None],
-        before: Callable[[Sequence[RunEnd]], "asyncio.Future[None] | None"],
+        before: Sequence[Callable[[Sequence[RunEnd]], "asyncio.Future[None] | None"]],
     ) -> None:
         super().__init__("completer", on_failure)
         self._store = store
@@ -104,7 +104,7 @@ class Completer(Service):
 
     async def _finish(self, batch: list[RunEnd]) -> None:
         """Write a batch and forget it."""
-        if (ahead := self._before(batch)) is not None:
+        for ahead in [found for one in self._before if (found := one(batch)) is not None]:
             await ahead
         await self._write(batch)
         due = [end.settlement.due_at for end in batch if end.settlement.due_at is not None]

@@ -32,6 +32,7 @@ from penstock.worker.service import OnFailure, Service
 from penstock.worker.settling import settle_run
 from penstock.worker.stats import Counts, QueueStats, WorkerStats
 from penstock.worker.steps import StepDesk
+from penstock.worker.streams import StreamDesk
 from penstock.worker.usage import UsageSender
 
 logger = get_logger(__name__)
@@ -67,9 +68,10 @@ class Parts:
         self.stopping = False
         outage = Outage(options.name)
         redactor = Redactor()
-        self.progress = ProgressWriter(store, on_failure)
+        self.progress = ProgressWriter(store, outage, on_failure)
+        self.streams = StreamDesk(store, redactor, outage, on_failure)
         self.steps = StepDesk(store, plan.registry.steps, engine.settings.max_payload_bytes, outage, on_failure)
-        port = WorkerPort(engine.producer, self.progress, self.steps, redactor, options.name)
+        port = WorkerPort(engine.producer, self.progress, self.steps, self.streams, redactor, options.name)
         loader = DataLoader(engine.keyring, redactor, port)
         self.executor = Executor(
             plan.registry, loader, store.clock, on_failure, timeouts=options.timeouts, threads=options.slots,
@@ -86,7 +88,8 @@ class Parts:
         )
         self.completer = Completer(
             store, options.name, self._counts, outage, on_failure,
-            on_settled=self.fetcher.on_settled, on_room=self.fetcher.go_on, before=self.progress.ahead_of,
+            on_settled=self.fetcher.on_settled, on_room=self.fetcher.go_on,
+            before=(self.progress.ahead_of, self.streams.ahead_of),
         )  # fmt: skip
         self.executor.on_end = self._on_end
         self.executor.on_free = self.fetcher.on_free
@@ -108,8 +111,8 @@ class Parts:
     def services(self) -> tuple[Service, ...]:
         """In the order in which they start."""
         return (
-            self.executor, self.progress, self.steps, self.completer, self.heartbeat, self.leader, self.maintenance,
-            self.usage, self.fetcher,
+            self.executor, self.progress, self.streams, self.steps, self.completer, self.heartbeat, self.leader,
+            self.maintenance, self.usage, self.fetcher,
         )  # fmt: skip
 
     def stats(self) -> WorkerStats:
@@ -140,6 +143,8 @@ class Parts:
         claimed = run.claimed
         if run.job is not None and run.job.memory is not None and isinstance(outcome, Completed | None):
             _tell_of_unasked(run, run.job.memory.unasked)
+        if run.job is not None and run.job.streams:
+            self.streams.end(run.job)
         if outcome is None:
             self._counts[claimed.queue].completed += 1
             self.fetcher.on_settled((claimed.queue,))

@@ -1,10 +1,11 @@
-"""What a run's `Job` writes through: progress here, everything else by the engine's producer."""
+"""What a run's `Job` writes through: progress and streams here, everything else by the engine's producer."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from penstock.context import Job
 from penstock.context.steps import StepPort
+from penstock.context.streams import Stream
 from penstock.domain.events import Event
 from penstock.domain.job import JobData
 from penstock.store.programs.settle import Progress
@@ -12,17 +13,25 @@ from penstock.worker.engine import RunProducer
 from penstock.worker.progress import ProgressWriter
 from penstock.worker.redaction import Redactor
 from penstock.worker.steps import StepDesk
+from penstock.worker.streams import StreamDesk
 
 
 class WorkerPort:
     """The `RunPort` of all runs of a worker."""
 
     def __init__(
-        self, producer: RunProducer, progress: ProgressWriter, steps: StepDesk, redactor: Redactor, worker: str
+        self,
+        producer: RunProducer,
+        progress: ProgressWriter,
+        steps: StepDesk,
+        streams: StreamDesk,
+        redactor: Redactor,
+        worker: str,
     ) -> None:
         self._producer = producer
         self._progress = progress
         self._steps = steps
+        self._streams = streams
         self._redactor = redactor
         self._worker = worker
 
@@ -51,3 +60,7 @@ class WorkerPort:
     def steps(self, job: Job[Any]) -> StepPort:
         """The steps of the run."""
         return self._steps.of(job)
+
+    def stream(self, job: Job[Any], name: str) -> Stream:
+        """A stream of the run."""
+        return self._streams.open(job, name)

@@ -79,7 +79,8 @@ ORDER BY j.finished_at DESC LIMIT :limit OFFSET :keep;
 
 -- name: prunable_over_bytes
 SELECT id FROM (
-    SELECT j.id, j.finished_at, sum(coalesce(octet_length(j.data::text), 0) + coalesce(octet_length(r.result::text), 0))
+    SELECT j.id, j.finished_at, sum(coalesce(octet_length(j.data::text), 0) + coalesce(octet_length(r.result::text), 0)
+               + coalesce((SELECT sum(s.length) FROM penstock.streams s WHERE s.job_id = j.id), 0))
                OVER (ORDER BY j.finished_at DESC, j.id) AS size
     FROM penstock.jobs j JOIN penstock.lanes l ON l.id = j.lane_id
     LEFT JOIN penstock.flows f ON f.id = j.flow_id
@@ -104,6 +105,8 @@ WITH ids AS MATERIALIZED (
    e AS (DELETE FROM penstock.errors USING ids WHERE job_id = ids.id),
    s AS (DELETE FROM penstock.steps USING ids WHERE job_id = ids.id),
    g AS (DELETE FROM penstock.signals USING ids WHERE job_id = ids.id),
+   h AS (DELETE FROM penstock.streams USING ids WHERE job_id = ids.id),
+   c AS (DELETE FROM penstock.stream_chunks USING ids WHERE job_id = ids.id),
    d AS (DELETE FROM penstock.edges USING ids WHERE child_id = ids.id)
 DELETE FROM penstock.jobs j USING ids WHERE j.id = ids.id AND j.finished_at IS NOT NULL RETURNING j.id;
 

@@ -79,7 +79,8 @@ ORDER BY j.finished_at DESC LIMIT :limit OFFSET :keep
 
 -- name: prunable_over_bytes
 SELECT id FROM (
-    SELECT j.id, j.finished_at, sum(coalesce(length(d.data), 0) + coalesce(length(r.result), 0))
+    SELECT j.id, j.finished_at, sum(coalesce(length(d.data), 0) + coalesce(length(r.result), 0)
+               + coalesce((SELECT sum(s.length) FROM penstock_streams s WHERE s.job_id = j.id), 0))
                OVER (ORDER BY j.finished_at DESC, j.id) AS size
     FROM penstock_jobs j JOIN penstock_lanes l ON l.id = j.lane_id JOIN penstock_job_data d ON d.job_id = j.id
     LEFT JOIN penstock_flows f ON f.id = j.flow_id
@@ -106,6 +107,10 @@ DELETE FROM penstock_errors WHERE job_id IN (SELECT value FROM json_each(:ids))
 DELETE FROM penstock_steps WHERE job_id IN (SELECT value FROM json_each(:ids))
 ;;
 DELETE FROM penstock_signals WHERE job_id IN (SELECT value FROM json_each(:ids))
+;;
+DELETE FROM penstock_streams WHERE job_id IN (SELECT value FROM json_each(:ids))
+;;
+DELETE FROM penstock_stream_chunks WHERE job_id IN (SELECT value FROM json_each(:ids))
 ;;
 DELETE FROM penstock_edges WHERE child_id IN (SELECT value FROM json_each(:ids))
 ;;
