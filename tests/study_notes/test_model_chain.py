@@ -13,7 +13,7 @@ from penstock.testing.model_server import ModelServer
 from systems.study_notes.application.ai_service import AiService
 from systems.study_notes.domain.errors import PermanentSourceError, StageError
 from systems.study_notes.settings import load_settings
-from systems.study_notes.wiring.parts import model_of
+from systems.study_notes.wiring.services import model_of
 
 REQUEST = ModelRequest("Task: tags", "Water turns the wheel.", json=True, max_output_tokens=100)
 
@@ -121,7 +121,7 @@ def test_without_keys_no_library_of_a_provider_is_loaded() -> None:
     code = """
 import sys
 from systems.study_notes.settings import Settings
-from systems.study_notes.wiring.parts import model_of
+from systems.study_notes.wiring.services import model_of
 model_of(Settings(ai_provider_chain=("offline",)))
 print(*{name.partition(".")[0] for name in sys.modules} & {"pydantic_ai", "openai", "anthropic", "google"})
 """

@@ -1,12 +1,12 @@
 """What study notes ask of the language model."""
 
-import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from penstock.ai import LanguageModel, ModelAnswer, ModelFailure, ModelRequest
 from systems.study_notes.application import prompts
+from systems.study_notes.application.together import all_or_first_error
 from systems.study_notes.domain.chunking import chunks, spread
 from systems.study_notes.domain.errors import PermanentSourceError, StageError
 from systems.study_notes.domain.json_answer import fields_of, json_in, list_of, texts_of
@@ -100,7 +100,7 @@ class AiService:
     async def _ask_parts(self, instructions: str, name: str, markdown: str, language: str) -> Answered[list[object]]:
         """The items of all parts, taken in turns, so that a limit on their number leaves out no part."""
         parts = spread(self.lesson_structure_chunks(markdown), STUDY_PARTS)
-        answers = await _all_or_first_error([self._part(instructions, name, part, language) for part in parts])
+        answers = await all_or_first_error([self._part(instructions, name, part, language) for part in parts])
         longest = max((len(answer.value) for answer in answers), default=0)
         turns = [answer.value[turn] for turn in range(longest) for answer in answers if turn < len(answer.value)]
         return Answered(turns, _all_answerers(answers))
@@ -139,14 +139,3 @@ def _answerer(answer: ModelAnswer) -> Answerer:
 
 def _all_answerers(answers: Sequence[Answered[Value]]) -> tuple[Answerer, ...]:
     return tuple(dict.fromkeys(by for answer in answers for by in answer.by))
-
-
-async def _all_or_first_error(calls: Sequence[Coroutine[None, None, Value]]) -> list[Value]:
-    """The results of all calls, made side by side; when some fail, the first error once all have ended."""
-    results = await asyncio.gather(*calls, return_exceptions=True)
-    values: list[Value] = []
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-        values.append(result)
-    return values

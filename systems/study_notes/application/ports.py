@@ -3,13 +3,14 @@
 The language model's port is `penstock.ai.LanguageModel`.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from systems.study_notes.domain.records import Source
 from systems.study_notes.domain.similarity import ImageCandidate
+from systems.study_notes.domain.spoken import TimedText
 
 Value = TypeVar("Value")
 
@@ -17,7 +18,7 @@ Value = TypeVar("Value")
 class Steps(Protocol):
     """Work that is done once, whatever interrupts it: what was done before is remembered by its name."""
 
-    async def step(self, name: str, call: Callable[..., Awaitable[Value]], /, *args: Any) -> Value:
+    def step(self, name: str, call: Callable[..., Awaitable[Value]], /, *args: Any) -> Coroutine[Any, Any, Value]:
         """What `call(*args)` answers, now or when it was done."""
         ...
 
@@ -46,6 +47,22 @@ class HtmlSanitiser(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture's bytes and their MIME type, such as `image/png`."""
+
+    data: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class PdfPages:
+    """What the pages of a PDF hold: whether any has text, and which (from 0) are pictures without text."""
+
+    has_text: bool
+    scanned: tuple[int, ...]
+
+
 class DocumentReader(Protocol):
     """Text out of files."""
 
@@ -56,48 +73,82 @@ class DocumentReader(Protocol):
         """
         ...
 
-    async def pdf_text(self, storage_path: str) -> str:
-        """The text layer of a stored PDF, blank when it has none.
+    async def pdf_pages(self, storage_path: str) -> PdfPages:
+        """What the pages of a stored PDF hold.
 
         Raises `PermanentSourceError` when the file is encrypted, damaged or no PDF.
         """
         ...
 
-
-class Ocr(Protocol):
-    """Text out of pictures. Seam for scanned PDFs and image sources; no use case asks for it yet."""
-
-    async def pdf_text(self, storage_path: str) -> str:
-        """Text of a stored PDF whose pages are pictures."""
+    async def pdf_text(self, storage_path: str, read: Mapping[int, str]) -> str:
+        """The text layer of a stored PDF, with the texts of the pages `read` (from 0) in their places; blank when
+        there are no words. Raises as `pdf_pages` does."""
         ...
 
-    async def image_text(self, storage_path: str) -> str:
-        """Text of a stored picture."""
+    async def pdf_picture(self, storage_path: str, page: int) -> Picture:
+        """A page (from 0) of a stored PDF as a picture. Raises as `pdf_pages` does."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class TimedText:
-    """A piece of spoken text with its place in the recording, in seconds."""
+class ReadText:
+    """What was read in a picture (Markdown, perhaps blank), and by whom."""
 
     text: str
-    start_s: float
-    end_s: float
+    provider: str
 
 
-class Captions(Protocol):
-    """Captions of a video. Seam for YouTube sources; no use case asks for it yet."""
+class Ocr(Protocol):
+    """Text out of pictures."""
 
-    async def fetch(self, video_id: str, language: str | None) -> Sequence[TimedText]:
-        """The captions in order."""
+    async def read(self, picture: Picture) -> ReadText:
+        """The text of one picture.
+
+        Raises `StageError` when asking again may help, `PermanentSourceError` when no provider will ever read it.
+        """
         ...
 
 
-class Transcriber(Protocol):
-    """Text out of speech. Seam for audio sources; no use case asks for it yet."""
+class Captions(Protocol):
+    """Captions of a video."""
 
-    async def transcribe(self, storage_path: str, language: str | None) -> Sequence[TimedText]:
-        """The words of a stored recording in order."""
+    async def fetch(self, video: str, language: str | None) -> Sequence[TimedText]:
+        """The captions of the video with this id, in order, in the language (ISO 639-3; None: unknown).
+
+        Raises `PermanentSourceError` when there are none, `StageError` when asking again may help.
+        """
+        ...
+
+
+class Recordings(Protocol):
+    """Stored recordings, cut into pieces that a provider takes."""
+
+    async def length_s(self, storage_path: str) -> float:
+        """How long the recording is, in seconds. Raises `PermanentSourceError` when there is no sound to be had."""
+        ...
+
+    async def piece(self, storage_path: str, start_s: float, length_s: float) -> bytes:
+        """The sound from `start_s` on as FLAC. Raises as `length_s` does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What is said in a piece of a recording: running text, the words with their places, and who heard it."""
+
+    text: str
+    words: tuple[TimedText, ...]
+    provider: str
+
+
+class Transcriber(Protocol):
+    """Text out of speech."""
+
+    async def transcribe(self, audio: bytes, language: str | None) -> Transcript:
+        """What is said in a piece (FLAC), its times from the piece's beginning; `language` as in `Captions`.
+
+        Raises `StageError` when asking again may help, `PermanentSourceError` when no provider will ever take it.
+        """
         ...
 
 
@@ -111,6 +162,10 @@ class Files(Protocol):
 
     async def head(self, storage_path: str, size: int) -> bytes:
         """The first `size` bytes of a stored file, fewer when it is shorter."""
+        ...
+
+    async def read(self, storage_path: str) -> bytes:
+        """All bytes of a stored file. Raises FileNotFoundError."""
         ...
 
     async def delete(self, storage_path: str) -> None:

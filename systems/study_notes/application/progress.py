@@ -1,11 +1,12 @@
 """Moving a source along: one compare-and-set, and the facts to tell about it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from systems.study_notes.application.repositories import UnitOfWork
 from systems.study_notes.domain.events import Facts, StageChanged, facts
-from systems.study_notes.domain.lifecycle import SourceChange, Stage, enter
+from systems.study_notes.domain.lifecycle import SourceChange, SourceStatus, Stage, enter
 from systems.study_notes.domain.records import Source
 
 
@@ -41,3 +42,14 @@ async def enter_stage(uow: UnitOfWork, source_id: int, stage: Stage, now: dateti
 async def facts_of(uow: UnitOfWork, source: Source, now: datetime) -> Facts:
     """What an event about the source as it stands tells."""
     return facts(source, await uow.visuals.counts(source.id), now)
+
+
+async def enter_first(uow: UnitOfWork, source_id: int, stages: Sequence[Stage], now: datetime) -> Entered | None:
+    """Put the source at the first of a job's stages, unless an earlier attempt has brought it to a later one of them.
+
+    None as `enter_stage` says.
+    """
+    held = await uow.sources.hold(source_id)
+    if held is not None and held.status is SourceStatus.PROCESSING and held.stage in stages:
+        return Entered(held, ())
+    return await enter_stage(uow, source_id, stages[0], now)

@@ -10,24 +10,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from systems.study_notes.domain.lifecycle import SourceChange, SourceType, VisualStatus
+from systems.study_notes.domain.lifecycle import SourceChange, SourceType, Stage, VisualStatus
 from systems.study_notes.domain.placeholders import Placeholder
 from systems.study_notes.domain.records import Note, Source, Visual, VisualCounts
 from systems.study_notes.domain.study_tools import Flashcard, QuizItem
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewSource:
-    """A source to insert, with status PENDING, run number 1 and no stage."""
+    """A source to insert, with status PENDING and run number 1; `stage` where it waits for a stage of its own."""
 
     user_id: int
     type: SourceType
-    folder_id: int | None
-    title: str | None
-    filename: str | None
-    storage_path: str | None
-    extracted_text: str | None
-    language_code: str | None
+    folder_id: int | None = None
+    title: str | None = None
+    filename: str | None = None
+    storage_path: str | None = None
+    url: str | None = None
+    extracted_text: str | None = None
+    language_code: str | None = None
+    stage: Stage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,65 +1,36 @@
 """A learner hands in a source."""
 
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import assert_never
 
+from systems.study_notes.application.inputs import (
+    FILES,
+    MAX_DOCUMENT_BYTES,
+    MAX_TEXT_CHARS,
+    DocumentInput,
+    FileInput,
+    Input,
+    TextInput,
+    VideoInput,
+    Wishes,
+)
 from systems.study_notes.application.ports import Clock, DocumentReader, Files
 from systems.study_notes.application.repositories import NewSource, ReadUnits, UnitOfWork
 from systems.study_notes.domain.errors import InvalidInput, NotFound, PermanentSourceError, TooLarge
 from systems.study_notes.domain.events import SourceCreated, facts
-from systems.study_notes.domain.lifecycle import SourceStatus, SourceType
+from systems.study_notes.domain.file_kinds import HEAD_BYTES
+from systems.study_notes.domain.lifecycle import SourceStatus, SourceType, Stage
 from systems.study_notes.domain.records import VisualCounts
 from systems.study_notes.domain.text import clean, collapse, has_words
+from systems.study_notes.domain.video_links import video_id, watch_url
 
-MAX_TEXT_CHARS = 2_000_000
-MAX_DOCUMENT_BYTES = 10 * 2**20
-MAX_PDF_BYTES = 50 * 2**20
 _LANGUAGE = re.compile(r"[a-z]{3}")
-_PDF_MARK = b"%PDF-"
-# PDF readers look for the mark in the first 1,024 bytes.
-_PDF_HEAD_BYTES = 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What a learner may say about any source; `language` is ISO 639-3."""
-
-    user_id: int
-    title: str | None = None
-    language: str | None = None
-    folder_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TextInput:
-    """A text, typed or pasted."""
-
-    text: str
-    wishes: Wishes
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentInput:
-    """The bytes of a text, Markdown or HTML file."""
-
-    filename: str
-    content: bytes
-    wishes: Wishes
-
-
-@dataclass(frozen=True, slots=True)
-class PdfInput:
-    """A PDF as it arrives."""
-
-    filename: str
-    content: AsyncIterator[bytes]
-    wishes: Wishes
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The new source. `text` is what to process, None for a PDF, which has to be extracted first."""
+    """The new source. `text` is what to process, None where it has to be extracted first."""
 
     source_id: int
     status: SourceStatus
@@ -80,29 +51,33 @@ class SubmitSource:
         self._files = files
         self._clock = clock
 
-    async def prepare(self, given: TextInput | DocumentInput | PdfInput) -> NewSource:
+    async def prepare(self, given: Input) -> NewSource:
         """The row to be. Raises `InvalidInput` or `TooLarge` naming the field, `NotFound` for a foreign folder."""
         wishes = given.wishes
         if wishes.language is not None and not _LANGUAGE.fullmatch(wishes.language):
             raise InvalidInput("language", "must be a three-letter ISO 639-3 code such as eng or spa")
         await self._check_folder(wishes)
-        text, path = None, None
-        if isinstance(given, TextInput):
-            text = _checked_text(given.text)
-        elif isinstance(given, DocumentInput):
-            text = await self._document_text(given)
-        else:
-            path = await self._stored_pdf(given)
-        return NewSource(
+        new = NewSource(
             user_id=wishes.user_id,
-            type=SourceType.PDF if isinstance(given, PdfInput) else SourceType.TEXT,
+            type=SourceType.TEXT,
             folder_id=wishes.folder_id,
             title=collapse(clean(wishes.title or "")) or None,
-            filename=None if isinstance(given, TextInput) else clean(given.filename),
-            storage_path=path,
-            extracted_text=text,
             language_code=wishes.language,
         )
+        match given:
+            case TextInput():
+                return replace(new, extracted_text=_checked_text(given.text))
+            case DocumentInput():
+                text = await self._document_text(given)
+                return replace(new, filename=clean(given.filename), extracted_text=text)
+            case VideoInput():
+                return replace(new, type=SourceType.YOUTUBE, url=_checked_link(given.url))
+            case FileInput():
+                path = await self._stored(given)
+                stage = Stage.TRANSCRIPTION_PENDING if given.type is SourceType.AUDIO else None
+                return replace(new, type=given.type, filename=clean(given.filename), storage_path=path, stage=stage)
+            case _:
+                assert_never(given)
 
     async def store(self, uow: UnitOfWork, new: NewSource) -> Submitted:
         """Insert the source, and its user on first use."""
@@ -140,13 +115,24 @@ class SubmitSource:
             raise InvalidInput("file", "holds no words")
         return text
 
-    async def _stored_pdf(self, given: PdfInput) -> str:
-        path = await self._files.save(given.content, max_bytes=MAX_PDF_BYTES)
-        head = await self._files.head(path, _PDF_HEAD_BYTES)
-        if _PDF_MARK not in head:
+    async def _stored(self, given: FileInput) -> str:
+        rule = FILES[given.type]
+        path = await self._files.save(given.content, max_bytes=rule.max_bytes)
+        try:
+            head = await self._files.head(path, HEAD_BYTES)
+            if not rule.fits(head):
+                raise InvalidInput("file", rule.refusal if head else "is empty")
+        except BaseException:
             await self._files.delete(path)
-            raise InvalidInput("file", "is not a PDF" if head else "is empty")
+            raise
         return path
+
+
+def _checked_link(url: str) -> str:
+    video = video_id(url)
+    if video is None:
+        raise InvalidInput("url", "must be a link to a YouTube video, such as https://www.youtube.com/watch?v=…")
+    return watch_url(video)
 
 
 def _checked_text(text: str) -> str:

@@ -4,15 +4,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from systems.study_notes.application.submit_source import (
-    MAX_DOCUMENT_BYTES,
-    MAX_PDF_BYTES,
-    DocumentInput,
-    PdfInput,
-    Wishes,
-)
+from systems.study_notes.application.inputs import FILES, MAX_DOCUMENT_BYTES, DocumentInput, FileInput, Wishes
 from systems.study_notes.domain.errors import PermanentSourceError
+from systems.study_notes.domain.lifecycle import SourceType
 from systems.study_notes.infrastructure.documents import DocumentKind, document_kind, document_text, pdf_text
+
+_MAX_PDF_BYTES = FILES[SourceType.PDF].max_bytes
 
 
 class BadFile(Exception):
@@ -28,10 +25,10 @@ class Document:
     kind: DocumentKind
     words: int
 
-    def as_input(self, wishes: Wishes) -> DocumentInput | PdfInput:
+    def as_input(self, wishes: Wishes) -> DocumentInput | FileInput:
         """What is handed in."""
         if self.kind is DocumentKind.PDF:
-            return PdfInput(self.path.name, self._pieces(), wishes)
+            return FileInput(SourceType.PDF, self.path.name, self._pieces(), wishes)
         return DocumentInput(self.path.name, self.content, wishes)
 
     async def _pieces(self) -> AsyncIterator[bytes]:
@@ -43,7 +40,7 @@ def read_document(path: Path) -> Document:
     content = _content(path)
     try:
         kind = document_kind(content, path.name)
-        most = MAX_PDF_BYTES if kind is DocumentKind.PDF else MAX_DOCUMENT_BYTES
+        most = _MAX_PDF_BYTES if kind is DocumentKind.PDF else MAX_DOCUMENT_BYTES
         if len(content) > most:
             raise BadFile(f"{path}: the file is larger than {most // 2**20} MB")
         text = pdf_text(content) if kind is DocumentKind.PDF else document_text(content, path.name)
@@ -60,8 +57,8 @@ def _content(path: Path) -> bytes:
             raise BadFile(f"{path}: is a folder; give one text, Markdown, HTML or PDF file")
         if path.exists() and not path.is_file():
             raise BadFile(f"{path}: is no ordinary file")
-        if path.stat().st_size > MAX_PDF_BYTES:
-            raise BadFile(f"{path}: the file is larger than {MAX_PDF_BYTES // 2**20} MB")
+        if path.stat().st_size > _MAX_PDF_BYTES:
+            raise BadFile(f"{path}: the file is larger than {_MAX_PDF_BYTES // 2**20} MB")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise BadFile(f"{path}: there is no such file") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from systems.common.models import OFFLINE
-from systems.study_notes.application.submit_source import Wishes
+from systems.study_notes.application.inputs import Wishes
 from systems.study_notes.demo.cost import cost_of
 from systems.study_notes.demo.document import Document, read_document
 from systems.study_notes.demo.progress import display_on

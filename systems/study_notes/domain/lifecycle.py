@@ -75,6 +75,10 @@ RANKS: Mapping[Stage, int] = MappingProxyType({stage: rank for rank, stage in en
 EXTRACTION_STAGES = frozenset(stage for stage in Stage if stage.rank < Stage.ANALYZING_TEXT.rank)
 ACTIVE = frozenset({SourceStatus.PENDING, SourceStatus.PROCESSING})
 RETRYABLE = frozenset({SourceStatus.FAILED, SourceStatus.CANCELLED, SourceStatus.COMPLETED_WITH_ERRORS})
+# How a stage is called once it has failed; any other keeps its name.
+FAILED_AT: Mapping[Stage, Stage] = MappingProxyType(
+    dict.fromkeys((Stage.TRANSCRIPTION_PENDING, Stage.TRANSCRIPTION_IN_PROGRESS), Stage.TRANSCRIPTION_FAILED)
+)
 # A visual that is PROCESSING may be entered again: its job was lost or is retried.
 UNFINISHED_VISUAL = frozenset({VisualStatus.PENDING, VisualStatus.PROCESSING})
 

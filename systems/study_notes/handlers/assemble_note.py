@@ -16,7 +16,7 @@ class AssembleNoteHandler(SourceStageHandler[AssembleNoteJob, AssembledNote]):
     """The note, then GENERATE_STUDY_TOOLS."""
 
     handles = AssembleNoteJob
-    stage = AssembleNote.stage
+    stages = (AssembleNote.stage,)
 
     def __init__(self, desk: Desk, failing: FailSource, assemble: AssembleNote) -> None:
         super().__init__(desk, failing)

@@ -1,7 +1,7 @@
 """What is written when a job has ended without its handler: lost or timed out on its last attempt, or cancelled."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from penstock import Job, JobEnded
@@ -51,8 +51,10 @@ class SourceStageEndedHandler(EndedHandler[SourceStageEnded]):
 
     handles = SourceStageEnded
 
-    def __init__(self, desk: Desk, failing: FailSource, tools: GenerateStudyTools, stages: Mapping[str, Stage]) -> None:
-        """`stages`: the stage that each kind stands for, without the study tools."""
+    def __init__(
+        self, desk: Desk, failing: FailSource, tools: GenerateStudyTools, stages: Mapping[str, Sequence[Stage]]
+    ) -> None:
+        """`stages`: those that each kind brings its source to, without the study tools."""
         super().__init__(desk)
         self._failing = failing
         self._tools = tools

@@ -1,6 +1,10 @@
 """The kinds of jobs, their data and their fixed options; what a deployment chooses is in `enqueueing.py`."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from penstock import Exponential, JobData, JobEnded
+from systems.study_notes.domain.lifecycle import SourceType
 
 QUEUE = "note-processing"
 ATTEMPTS = 3
@@ -28,6 +32,21 @@ class VisualEnded(
     """A picture's job ended without its handler."""
 
 
+class ExtractYoutubeJob(
+    JobData,
+    kind="EXTRACT_YOUTUBE",
+    queue=QUEUE,
+    max_attempts=ATTEMPTS,
+    retry=RETRY,
+    timeout=60,
+    steps=("captions",),
+    ended_by=SourceStageEnded,
+):
+    """Fetch the captions of a video."""
+
+    source_id: int
+
+
 class ExtractPdfJob(
     JobData,
     kind="EXTRACT_PDF",
@@ -35,9 +54,40 @@ class ExtractPdfJob(
     max_attempts=ATTEMPTS,
     retry=RETRY,
     timeout=300,
+    steps=("page *",),
     ended_by=SourceStageEnded,
 ):
     """Read the text of an uploaded PDF."""
+
+    source_id: int
+
+
+class ExtractImageJob(
+    JobData,
+    kind="EXTRACT_IMAGE",
+    queue=QUEUE,
+    max_attempts=ATTEMPTS,
+    retry=RETRY,
+    timeout=120,
+    steps=("picture",),
+    ended_by=SourceStageEnded,
+):
+    """Read the text of an uploaded picture."""
+
+    source_id: int
+
+
+class TranscribeAudioJob(
+    JobData,
+    kind="TRANSCRIBE_AUDIO",
+    queue=QUEUE,
+    max_attempts=ATTEMPTS,
+    retry=RETRY,
+    timeout=3_600,
+    steps=("chunk *",),
+    ended_by=SourceStageEnded,
+):
+    """Write down what is said in an uploaded recording."""
 
     source_id: int
 
@@ -123,3 +173,16 @@ def text_job(source_id: int, text: str | None) -> ProcessSourceTextJob:
     """The job for a text of any length."""
     carried = text if text is not None and len(text.encode("utf-8", "replace")) <= MAX_TEXT_BYTES else None
     return ProcessSourceTextJob(source_id=source_id, text_content=carried)
+
+
+ExtractionJob = ExtractYoutubeJob | ExtractPdfJob | ExtractImageJob | TranscribeAudioJob
+
+EXTRACTIONS: Mapping[SourceType, type[ExtractionJob]] = MappingProxyType(
+    {
+        SourceType.YOUTUBE: ExtractYoutubeJob,
+        SourceType.PDF: ExtractPdfJob,
+        SourceType.IMAGE: ExtractImageJob,
+        SourceType.AUDIO: TranscribeAudioJob,
+    }
+)
+"""The job by which a source of each type begins; a text has none."""

@@ -4,21 +4,16 @@ from typing import Any
 
 from penstock import JobData, NotFound, Transaction
 from systems.study_notes.application.cancel_delete import CancelSource, DeleteSource, Stopped
+from systems.study_notes.application.inputs import Input
 from systems.study_notes.application.retry_source import Restart, Retried, RetrySource
-from systems.study_notes.application.submit_source import (
-    DocumentInput,
-    PdfInput,
-    SubmitSource,
-    Submitted,
-    TextInput,
-)
+from systems.study_notes.application.submit_source import SubmitSource, Submitted
 from systems.study_notes.domain.lifecycle import SourceType
 from systems.study_notes.domain.records import Source
 from systems.study_notes.handlers.desk import Desk, WritingUnit, tenant_of
 from systems.study_notes.handlers.events import publish_all
 from systems.study_notes.handlers.jobs import (
+    EXTRACTIONS,
     AssembleNoteJob,
-    ExtractPdfJob,
     GenerateStudyToolsJob,
     ProcessVisualPlaceholdersJob,
     text_job,
@@ -44,7 +39,7 @@ class Pipeline:
         self._cancelling = cancelling
         self._deleting = deleting
 
-    async def submit(self, given: TextInput | DocumentInput | PdfInput) -> Submitted:
+    async def submit(self, given: Input) -> Submitted:
         """Take a source in and start its first run. Raises `InvalidInput`, `TooLarge`, `NotFound` (folder)."""
         new = await self._submitting.prepare(given)
         try:
@@ -115,15 +110,15 @@ async def _found(uow: WritingUnit, source_id: int) -> Source:
 
 
 def _first_job(submitted: Submitted) -> JobData:
-    if submitted.type is SourceType.PDF:
-        return ExtractPdfJob(source_id=submitted.source_id)
-    return text_job(submitted.source_id, submitted.text)
+    if submitted.type is SourceType.TEXT:
+        return text_job(submitted.source_id, submitted.text)
+    return EXTRACTIONS[submitted.type](source_id=submitted.source_id)
 
 
 def _restart_job(retried: Retried) -> JobData:
     source_id = retried.source.id
     if retried.restart is Restart.EXTRACTION:
-        return ExtractPdfJob(source_id=source_id)
+        return EXTRACTIONS[retried.source.type](source_id=source_id)
     if retried.restart is Restart.TEXT:
         return text_job(source_id, None)
     if retried.restart is Restart.PLACEHOLDERS:

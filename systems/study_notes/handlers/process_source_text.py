@@ -16,7 +16,7 @@ class ProcessSourceTextHandler(SourceStageHandler[ProcessSourceTextJob, Analysed
     """Lesson and tags of a text, then PROCESS_VISUAL_PLACEHOLDERS."""
 
     handles = ProcessSourceTextJob
-    stage = ProcessSourceText.stage
+    stages = (ProcessSourceText.stage,)
 
     def __init__(self, desk: Desk, failing: FailSource, process: ProcessSourceText) -> None:
         super().__init__(desk, failing)

@@ -17,7 +17,7 @@ class ProcessVisualPlaceholdersHandler(SourceStageHandler[ProcessVisualPlacehold
     """Everything is in the database: there is nothing to prepare."""
 
     handles = ProcessVisualPlaceholdersJob
-    stage = ProcessVisualPlaceholders.stage
+    stages = (ProcessVisualPlaceholders.stage,)
 
     def __init__(self, desk: Desk, failing: FailSource, place: ProcessVisualPlaceholders) -> None:
         super().__init__(desk, failing)

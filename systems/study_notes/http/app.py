@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from systems.common.http.body_limit import BodyLimit
 from systems.common.http.request_ids import RequestIds
-from systems.study_notes.application.submit_source import MAX_TEXT_CHARS
+from systems.study_notes.application.inputs import MAX_TEXT_CHARS
 from systems.study_notes.http import errors, health, note_routes, source_events, source_routes
 from systems.study_notes.http.services import Services
 

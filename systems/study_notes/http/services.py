@@ -8,18 +8,19 @@ from fastapi import Request
 
 from penstock import Penstock
 from systems.study_notes.application.cancel_delete import Stopped
+from systems.study_notes.application.inputs import Input
 from systems.study_notes.application.library import Library
 from systems.study_notes.application.ports import Clock
 from systems.study_notes.application.repositories import ReadUnits
 from systems.study_notes.application.retry_source import Retried
 from systems.study_notes.application.source_status import ShowSourceStatus
-from systems.study_notes.application.submit_source import DocumentInput, PdfInput, Submitted, TextInput
+from systems.study_notes.application.submit_source import Submitted
 
 
 class Intake(Protocol):
     """Starts and stops work. All raise the system's errors (`domain/errors.py`)."""
 
-    async def submit(self, given: TextInput | DocumentInput | PdfInput) -> Submitted: ...
+    async def submit(self, given: Input) -> Submitted: ...
 
     async def retry(self, user_id: int, source_id: int) -> Retried: ...
 

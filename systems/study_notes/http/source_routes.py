@@ -7,15 +7,17 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from systems.common.http.identity import MAX_ID, UserNumber
-from systems.study_notes.application.submit_source import (
+from systems.study_notes.application.inputs import (
+    FILES,
     MAX_DOCUMENT_BYTES,
-    MAX_PDF_BYTES,
     DocumentInput,
-    PdfInput,
-    Submitted,
+    FileInput,
     TextInput,
+    VideoInput,
     Wishes,
 )
+from systems.study_notes.application.submit_source import Submitted
+from systems.study_notes.domain.lifecycle import SourceType
 from systems.study_notes.http.services import Services, services
 from systems.study_notes.http.uploads import read_upload
 
@@ -30,6 +32,14 @@ class TextRequest(BaseModel):
 
     text: str
     title: str | None = Field(default=None, max_length=500)
+    language: str | None = None
+    folder_id: int | None = Field(default=None, ge=1, le=MAX_ID)
+
+
+class VideoRequest(BaseModel):
+    """A video to make a note of; `language` is ISO 639-3."""
+
+    url: str
     language: str | None = None
     folder_id: int | None = Field(default=None, ge=1, le=MAX_ID)
 
@@ -56,11 +66,29 @@ async def submit_document(request: Request, user: UserNumber, use: With) -> Acce
         return _accepted(await use.intake.submit(DocumentInput(upload.filename, content, upload.wishes)))
 
 
+@router.post("/youtube", status_code=202)
+async def submit_video(body: VideoRequest, user: UserNumber, use: With) -> Accepted:
+    """Hand in a link to a YouTube video."""
+    wishes = Wishes(user_id=user, language=body.language, folder_id=body.folder_id)
+    return _accepted(await use.intake.submit(VideoInput(body.url, wishes)))
+
+
 @router.post("/pdf", status_code=202)
 async def submit_pdf(request: Request, user: UserNumber, use: With) -> Accepted:
     """Hand in a PDF: multipart `file`, and title, language, folder_id if wanted."""
-    async with read_upload(request, user, MAX_PDF_BYTES) as upload:
-        return _accepted(await use.intake.submit(PdfInput(upload.filename, upload.chunks(), upload.wishes)))
+    return await _submit_file(request, user, use, SourceType.PDF)
+
+
+@router.post("/image", status_code=202)
+async def submit_picture(request: Request, user: UserNumber, use: With) -> Accepted:
+    """Hand in a picture of a page (PNG, JPEG, WebP); fields as for a PDF."""
+    return await _submit_file(request, user, use, SourceType.IMAGE)
+
+
+@router.post("/audio", status_code=202)
+async def submit_recording(request: Request, user: UserNumber, use: With) -> Accepted:
+    """Hand in a recording (mp3, wav, m4a, ogg, webm); fields as for a PDF."""
+    return await _submit_file(request, user, use, SourceType.AUDIO)
 
 
 @router.get("/{source_id}/status")
@@ -100,6 +128,12 @@ async def delete_source(source_id: SourceId, user: UserNumber, use: With) -> Res
     """Remove the source with its note, pictures and files."""
     await use.intake.delete(user, source_id)
     return Response(status_code=204)
+
+
+async def _submit_file(request: Request, user: int, use: Services, kind: SourceType) -> Accepted:
+    async with read_upload(request, user, FILES[kind].max_bytes) as upload:
+        given = FileInput(kind, upload.filename, upload.chunks(), upload.wishes)
+        return _accepted(await use.intake.submit(given))
 
 
 def _accepted(submitted: Submitted) -> Accepted:

@@ -9,7 +9,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from systems.common.http.identity import MAX_ID
-from systems.study_notes.application.submit_source import Wishes
+from systems.study_notes.application.inputs import Wishes
 from systems.study_notes.domain.errors import InvalidInput, TooLarge
 
 _CHUNK_BYTES = 256 * 1024

@@ -2,20 +2,22 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
+from systems.study_notes.application.ports import PdfPages, Picture
 from systems.study_notes.domain.errors import PermanentSourceError
+from systems.study_notes.domain.file_kinds import HEAD_BYTES, is_pdf
+from systems.study_notes.domain.text import has_words
 from systems.study_notes.infrastructure.files import StoredFiles
 from systems.study_notes.infrastructure.html_text import html_to_text
-from systems.study_notes.infrastructure.pdf_text import read_pdf
+from systems.study_notes.infrastructure.pdf_file import page_picture, pages_of
+from systems.study_notes.infrastructure.pdf_text import NOTHING_READ, read_pdf
 from systems.study_notes.infrastructure.plain_text import NotText, decode
 
-# The mark of a PDF may stand after some junk, within the first 1,024 bytes (ISO 32000, annex on readers).
-_PDF_MARK, _PDF_MARK_WITHIN = b"%PDF-", 1024
 _HTML_START = re.compile(r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
 _HTML_TAG = re.compile(r"<(?:p|div|h[1-6]|ul|ol|table|article|section|span|br)\b[^>]*>", re.IGNORECASE)
-_WORD = re.compile(r"[^\W_]+")
 _BINARY_MARKS = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
@@ -47,7 +49,7 @@ def document_kind(data: bytes, filename: str) -> DocumentKind:
     if not data.strip():
         raise PermanentSourceError("the file is empty")
     suffix = PurePath(filename).suffix.lower()
-    if _PDF_MARK in data[:_PDF_MARK_WITHIN]:
+    if is_pdf(data):
         return DocumentKind.PDF
     for mark, what in _BINARY_MARKS.items():
         if data.startswith(mark):
@@ -70,13 +72,25 @@ class Documents:
         """See the port. One-line refusals: empty, binary, a PDF, no words."""
         return await asyncio.to_thread(document_text, content, filename)
 
-    async def pdf_text(self, storage_path: str) -> str:
+    async def pdf_pages(self, storage_path: str) -> PdfPages:
         """See the port. A file that has gone from the store is a `PermanentSourceError` as well."""
+        return await asyncio.to_thread(pages_of, await self._pdf(storage_path))
+
+    async def pdf_text(self, storage_path: str, read: Mapping[int, str] = NOTHING_READ) -> str:
+        """See the port."""
+        return await asyncio.to_thread(pdf_text, await self._pdf(storage_path), read)
+
+    async def pdf_picture(self, storage_path: str, page: int) -> Picture:
+        """See the port."""
+        return Picture(await asyncio.to_thread(page_picture, await self._pdf(storage_path), page), "image/png")
+
+    async def _pdf(self, storage_path: str) -> Path:
         try:
-            content = await self._files.read(storage_path)
+            head = await self._files.head(storage_path, HEAD_BYTES)
         except FileNotFoundError as error:
             raise PermanentSourceError("the uploaded file is gone") from error
-        return await asyncio.to_thread(pdf_text, content)
+        _must_be_pdf(head)
+        return self._files.path(storage_path)
 
 
 def document_text(content: bytes, filename: str) -> str:
@@ -90,22 +104,28 @@ def document_text(content: bytes, filename: str) -> str:
     text = _decoded(content)
     if kind is DocumentKind.HTML:
         text = html_to_text(text)
-    if not _WORD.search(text):
+    if not has_words(text):
         raise PermanentSourceError("the file has no words")
     return text.strip()
 
 
-def pdf_text(content: bytes) -> str:
-    """The text layer of a PDF as Markdown-like text, empty when it has none (or one without words).
+def pdf_text(source: bytes | Path, read: Mapping[int, str] = NOTHING_READ) -> str:
+    """The text layer of a PDF as Markdown-like text, with the pages `read` otherwise in their places; empty when there
+    are no words.
 
     Raises `PermanentSourceError` when it is empty, encrypted, damaged or no PDF. Blocks while it reads.
     """
-    if not content.strip():
+    if isinstance(source, bytes):
+        _must_be_pdf(source)
+    text = read_pdf(source, read)
+    return text if has_words(text) else ""
+
+
+def _must_be_pdf(head: bytes) -> None:
+    if not head.strip():
         raise PermanentSourceError("the file is empty")
-    if _PDF_MARK not in content[:_PDF_MARK_WITHIN]:
+    if not is_pdf(head):
         raise PermanentSourceError("the PDF is damaged: it does not begin like a PDF")
-    text = read_pdf(content)
-    return text if _WORD.search(text) else ""
 
 
 def _decoded(data: bytes) -> str:

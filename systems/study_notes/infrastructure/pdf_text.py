@@ -1,51 +1,39 @@
-"""The text layer of a PDF, read by pdfium."""
+"""The text layer of a PDF, read by pdfium; what stands on scanned pages comes from elsewhere."""
 
 import ctypes
+import itertools
 import statistics
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from systems.study_notes.domain.errors import PermanentSourceError
+from systems.study_notes.infrastructure.pdf_file import opened_pdf
 from systems.study_notes.infrastructure.pdf_layout import BROKEN_WORD, Line, flowing_text
 
-# pdfium keeps state for the whole process and may be used by one thread at a time only.
-_PDFIUM_LOCK = threading.Lock()
 _LINE_BREAKS = (10, 13)
 _REPLACED = {2: BROKEN_WORD}  # how older producers mark a hyphen at the end of a line
 _SOFT_HYPHEN = "\u00ad"
 _HEIGHT_SAMPLES = 5
+NOTHING_READ: Mapping[int, str] = MappingProxyType({})
 
 
-def read_pdf(data: bytes) -> str:
+def read_pdf(source: bytes | Path, read: Mapping[int, str] = NOTHING_READ) -> str:
     """Text of a PDF with `#` headings and paragraphs parted by blank lines; empty when it has no text layer.
 
-    Raises `PermanentSourceError` when it is encrypted or damaged. Blocks: call it in a thread.
+    `read` has the texts of pages (from 0) that were read otherwise; they stand in their places. Raises
+    `PermanentSourceError` when the file is encrypted or damaged. Blocks: call it in a thread.
     """
-    with _PDFIUM_LOCK:
-        pages = _read_pages(data)
-    return flowing_text(pages)
-
-
-def _read_pages(data: bytes) -> list[list[Line]]:
-    try:
-        document = pypdfium2.PdfDocument(data)
-    except pypdfium2.PdfiumError as error:
-        raise _refusal(error) from error
-    try:
-        return [_read_lines(document, index) for index in range(len(document))]
-    except pypdfium2.PdfiumError as error:
-        raise _refusal(error) from error
-    finally:
-        document.close()
-
-
-def _refusal(error: pypdfium2.PdfiumError) -> PermanentSourceError:
-    if error.err_code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
-        return PermanentSourceError("the PDF is encrypted: save it without a password and hand it in again")
-    return PermanentSourceError("the PDF is damaged: it cannot be opened")
+    with opened_pdf(source) as document:
+        pages = [_read_lines(document, index) for index in range(len(document))]
+    parts: list[str] = []
+    for is_read, run in itertools.groupby(range(len(pages)), key=lambda page: page in read):
+        numbers = list(run)
+        text = "\n\n".join(read[page] for page in numbers) if is_read else flowing_text([pages[n] for n in numbers])
+        parts.append(text.strip())
+    return "\n\n".join(part for part in parts if part)
 
 
 def _read_lines(document: pypdfium2.PdfDocument, index: int) -> list[Line]:

@@ -5,7 +5,6 @@ from typing import Any
 from penstock.ai.offline import detect_language
 from systems.study_notes.application.ai_service import AiService
 from systems.study_notes.application.assemble_note import AssembleNote
-from systems.study_notes.application.extract_pdf import ExtractPdf
 from systems.study_notes.application.fail_source import FailSource
 from systems.study_notes.application.generate_study_tools import GenerateStudyTools
 from systems.study_notes.application.generate_visual import GenerateVisual
@@ -16,14 +15,13 @@ from systems.study_notes.domain.study_tools import Bounds
 from systems.study_notes.handlers.assemble_note import AssembleNoteHandler
 from systems.study_notes.handlers.desk import Desk
 from systems.study_notes.handlers.ended import SourceStageEndedHandler, VisualEndedHandler
-from systems.study_notes.handlers.extract_pdf import ExtractPdfHandler
 from systems.study_notes.handlers.generate_study_tools import GenerateStudyToolsHandler
 from systems.study_notes.handlers.generate_visual import GenerateVisualHandler
 from systems.study_notes.handlers.process_source_text import ProcessSourceTextHandler
 from systems.study_notes.handlers.process_visual_placeholders import ProcessVisualPlaceholdersHandler
-from systems.study_notes.infrastructure.documents import Documents
 from systems.study_notes.infrastructure.image_check import HttpImageCheck
 from systems.study_notes.infrastructure.sanitise import sanitise_html
+from systems.study_notes.wiring.extractions import make_extractions
 from systems.study_notes.wiring.parts import Parts
 
 
@@ -33,19 +31,18 @@ def make_handlers(parts: Parts, desk: Desk, reads: ReadUnits) -> list[Any]:
     ai = _ai_service(parts)
     generate = _generate_visual(parts, reads)
     tools = _study_tools(parts, reads, ai)
-    extract = ExtractPdfHandler(desk, failing, ExtractPdf(reads, Documents(parts.files), clock))
-    text = ProcessSourceTextHandler(desk, failing, ProcessSourceText(reads, ai, detect_language, clock))
-    placeholders = ProcessVisualPlaceholdersHandler(desk, failing, ProcessVisualPlaceholders(clock))
-    assemble = AssembleNoteHandler(desk, failing, AssembleNote(reads, sanitise_html, clock))
-    stages = {handler.handles.job_kind.kind: handler.stage for handler in (extract, text, placeholders, assemble)}
+    stages = [
+        *make_extractions(parts, desk, reads, failing),
+        ProcessSourceTextHandler(desk, failing, ProcessSourceText(reads, ai, detect_language, clock)),
+        ProcessVisualPlaceholdersHandler(desk, failing, ProcessVisualPlaceholders(clock)),
+        AssembleNoteHandler(desk, failing, AssembleNote(reads, sanitise_html, clock)),
+    ]
+    stages_of = {handler.handles.job_kind.kind: handler.stages for handler in stages}
     return [
-        extract,
-        text,
-        placeholders,
+        *stages,
         GenerateVisualHandler(desk, generate),
-        assemble,
         GenerateStudyToolsHandler(desk, tools),
-        SourceStageEndedHandler(desk, failing, tools, stages),
+        SourceStageEndedHandler(desk, failing, tools, stages_of),
         VisualEndedHandler(desk, generate),
     ]
 

@@ -6,15 +6,13 @@ from datetime import timedelta
 import httpx2
 
 from penstock import Penstock, Queue, Rate, Retention
-from penstock.ai import Gate, LanguageModel, ModelChain, OfflineModel
+from penstock.ai import LanguageModel, ModelChain
 from systems.common.database.connections import Database
-from systems.common.models import provider_of
-from systems.study_notes.application.ports import Clock, ImageSearch
+from systems.study_notes.application.ports import Captions, Clock, ImageSearch, Ocr, Transcriber
 from systems.study_notes.handlers.desk import Enqueueing
 from systems.study_notes.handlers.jobs import QUEUE as DECLARED_QUEUE
 from systems.study_notes.infrastructure.files import StoredFiles
 from systems.study_notes.infrastructure.image_search import SerpApi, Serper, choose_search
-from systems.study_notes.infrastructure.offline_tasks import offline_tasks
 from systems.study_notes.settings import Settings
 
 KEEP_COMPLETED = timedelta(hours=1)
@@ -22,7 +20,7 @@ KEEP_COMPLETED = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What everything stands on."""
+    """What everything stands on. `ocr` and `transcriber` are None without a provider; `chains` are to be closed."""
 
     settings: Settings
     database: Database
@@ -31,19 +29,12 @@ class Parts:
     clock: Clock
     model: LanguageModel
     search: ImageSearch
+    captions: Captions
+    ocr: Ocr | None
+    transcriber: Transcriber | None
     web: httpx2.AsyncClient
-
-
-def model_of(settings: Settings, gate: Gate | None = None) -> ModelChain:
-    """The chain of providers that the settings name, each call through `gate`.
-
-    Raises ConfigurationError naming the variable that is missing.
-    """
-    return ModelChain([provider_of(name, _offline) for name in settings.provider_chain()], gate=gate)
-
-
-def _offline() -> OfflineModel:
-    return OfflineModel(offline_tasks())
+    media: httpx2.AsyncClient
+    chains: tuple[ModelChain, ...]
 
 
 def search_of(settings: Settings, web: httpx2.AsyncClient) -> ImageSearch:

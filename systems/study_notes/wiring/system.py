@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from systems.common.build_id import build_id
 from systems.common.database.connections import job_engine_url
 from systems.common.system_clock import SystemClock
 from systems.study_notes.application.cancel_delete import CancelSource, DeleteSource
-from systems.study_notes.application.ports import Clock, ImageSearch
+from systems.study_notes.application.ports import Captions, Clock, ImageSearch, Ocr, Transcriber
 from systems.study_notes.application.retry_source import RetrySource
 from systems.study_notes.application.source_status import ShowSourceStatus, StatusView
 from systems.study_notes.application.submit_source import SubmitSource
@@ -27,16 +27,21 @@ from systems.study_notes.handlers.events import STREAM
 from systems.study_notes.handlers.pipeline import Pipeline
 from systems.study_notes.http.app import create_app
 from systems.study_notes.http.services import Services
+from systems.study_notes.infrastructure.captions import YoutubeCaptions
 from systems.study_notes.infrastructure.database import open_database
 from systems.study_notes.infrastructure.documents import Documents
 from systems.study_notes.infrastructure.files import StoredFiles
 from systems.study_notes.infrastructure.image_answers import SEARCH_TIMEOUT
+from systems.study_notes.infrastructure.json_exchange import new_client
 from systems.study_notes.infrastructure.library import SqlLibrary
+from systems.study_notes.infrastructure.ocr import ModelOcr
 from systems.study_notes.infrastructure.offline_picture import offline_picture
+from systems.study_notes.infrastructure.transcription import ModelTranscriber
 from systems.study_notes.infrastructure.unit_of_work import read_units, write_units
 from systems.study_notes.settings import Settings, load_settings
 from systems.study_notes.wiring.handlers import make_handlers
-from systems.study_notes.wiring.parts import Parts, enqueueing_of, model_of, queues_of, search_of
+from systems.study_notes.wiring.parts import Parts, enqueueing_of, queues_of, search_of
+from systems.study_notes.wiring.services import model_of, ocr_chain, speech_chains
 
 _PACKAGE = Path(__file__).parents[1]
 _IDLE_POLL_S = 0.02
@@ -82,8 +87,9 @@ class StudyNotes:
         await self.engine.close()
         await self.database.close()
         await self._parts.web.aclose()
-        if isinstance(self._parts.model, ModelChain):
-            await self._parts.model.close()
+        await self._parts.media.aclose()
+        for chain in self._parts.chains:
+            await chain.close()
 
     async def start(self) -> None:
         """Open, and run jobs in this process."""
@@ -189,6 +195,9 @@ def build(
     *,
     language_model: LanguageModel | None = None,
     image_search: ImageSearch | None = None,
+    captions: Captions | None = None,
+    ocr: Ocr | None = None,
+    transcriber: Transcriber | None = None,
     files: StoredFiles | None = None,
     clock: Clock | None = None,
 ) -> StudyNotes:
@@ -197,10 +206,13 @@ def build(
     Nothing is opened yet. Raises `SettingsError`, ConfigurationError or ValueError naming the setting that is wrong.
     """
     settings = settings or load_settings()
-    web = httpx2.AsyncClient(timeout=SEARCH_TIMEOUT)
     # The tables' database first: its error names the setting.
     database = open_database(settings.database_url)
     engine = Penstock(job_engine_url(settings.database_url))
+    web, media = httpx2.AsyncClient(timeout=SEARCH_TIMEOUT), new_client()
+    model = language_model or model_of(settings, engine.ledger)
+    reading = ocr_chain(settings, engine.ledger)
+    speech = speech_chains(settings, engine.ledger)
     return StudyNotes(
         Parts(
             settings=settings,
@@ -208,8 +220,17 @@ def build(
             engine=engine,
             files=files or StoredFiles(settings.files_dir),
             clock=clock or SystemClock(),
-            model=language_model or model_of(settings, engine.ledger),
+            model=model,
             search=image_search or search_of(settings, web),
+            captions=captions or YoutubeCaptions(media, settings.youtube_captions_base_url),
+            ocr=ocr or (ModelOcr(reading) if reading else None),
+            transcriber=transcriber or _transcriber(settings, speech),
             web=web,
+            media=media,
+            chains=tuple(chain for chain in (model, reading, *speech) if isinstance(chain, ModelChain)),
         )
     )
+
+
+def _transcriber(settings: Settings, chains: Sequence[ModelChain]) -> ModelTranscriber | None:
+    return ModelTranscriber(chains, pause_s=settings.job_backoff_ms / 1000) if chains else None

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from penstock.ai import ModelAnswer, ModelFailure, ModelRequest
+from systems.study_notes.application.ports import PdfPages, Picture
 from systems.study_notes.application.repositories import Analysis, NewSource, NoteDraft, UnitOfWork, VisualResult
 from systems.study_notes.domain.errors import PermanentSourceError, TooLarge
 from systems.study_notes.domain.lifecycle import SourceChange, SourceStatus, SourceType, VisualStatus
@@ -56,6 +57,8 @@ class MemorySources:
             title=source.title,
             filename=source.filename,
             storage_path=source.storage_path,
+            url=source.url,
+            stage=source.stage,
             language_code=source.language_code,
         )
         if source.extracted_text is not None:
@@ -298,21 +301,31 @@ class MemoryFiles:
     async def head(self, storage_path: str, size: int) -> bytes:
         return self.contents[storage_path][:size]
 
+    async def read(self, storage_path: str) -> bytes:
+        return self.contents[storage_path]
+
     async def delete(self, storage_path: str) -> None:
         self.contents.pop(storage_path, None)
 
 
 @dataclass
 class ScriptedReader:
-    """Reads every document and PDF as the given text, or refuses it."""
+    """Reads every document and PDF as the given text, or refuses it; `scanned` pages of a PDF have none."""
 
     text: str | PermanentSourceError = ""
+    scanned: tuple[int, ...] = ()
 
     async def document_text(self, content: bytes, filename: str) -> str:
         return self._text()
 
-    async def pdf_text(self, storage_path: str) -> str:
-        return self._text()
+    async def pdf_pages(self, storage_path: str) -> PdfPages:
+        return PdfPages(bool(self._text()), self.scanned)
+
+    async def pdf_text(self, storage_path: str, read: Mapping[int, str]) -> str:
+        return "\n\n".join([self._text(), *read.values()])
+
+    async def pdf_picture(self, storage_path: str, page: int) -> Picture:
+        return Picture(f"page {page}".encode(), "image/png")
 
     def _text(self) -> str:
         if isinstance(self.text, PermanentSourceError):

@@ -28,7 +28,7 @@ async def put_note(world, source_id):
 
 async def test_a_failed_stage_is_written_and_told(world, clock):
     source_id = world.put(stage=Stage.ANALYZING_TEXT)
-    (event,) = await FailSource(clock).fail(world, source_id, Stage.ANALYZING_TEXT, "no answer")
+    (event,) = await FailSource(clock).fail(world, source_id, (Stage.ANALYZING_TEXT,), "no answer")
     source = world.source(source_id)
     assert (source.status, source.stage, source.failed_stage, source.error) == (
         FAILED,
@@ -41,16 +41,40 @@ async def test_a_failed_stage_is_written_and_told(world, clock):
 
 async def test_a_job_that_never_began_fails_too(world, clock):
     source_id = world.put(status=SourceStatus.PENDING)
-    assert await FailSource(clock).fail(world, source_id, Stage.ANALYZING_TEXT, "lost")
+    assert await FailSource(clock).fail(world, source_id, (Stage.ANALYZING_TEXT,), "lost")
     assert world.stands(source_id) == (FAILED, Stage.ANALYZING_TEXT)
+
+
+@pytest.mark.parametrize(
+    ("stands", "failed"),
+    [
+        (None, Stage.PDF_DOWNLOADING),
+        (Stage.PDF_DOWNLOADING, Stage.PDF_DOWNLOADING),
+        (Stage.PDF_OCR_IN_PROGRESS, Stage.PDF_OCR_IN_PROGRESS),
+    ],
+)
+async def test_a_job_of_two_stages_fails_where_its_source_stands(world, clock, stands, failed):
+    source_id = world.put(type=SourceType.PDF, stage=stands)
+    assert await FailSource(clock).fail(world, source_id, (Stage.PDF_DOWNLOADING, Stage.PDF_OCR_IN_PROGRESS), "lost")
+    assert world.stands(source_id) == (FAILED, failed)
+
+
+async def test_a_failed_transcription_has_a_stage_of_its_own(world, clock):
+    stages = (Stage.TRANSCRIPTION_PENDING, Stage.TRANSCRIPTION_IN_PROGRESS)
+    source_id = world.put(type=SourceType.AUDIO, stage=Stage.TRANSCRIPTION_IN_PROGRESS)
+    (event,) = await FailSource(clock).fail(world, source_id, stages, "no answer")
+    assert world.stands(source_id) == (FAILED, Stage.TRANSCRIPTION_FAILED)
+    assert event.stage is world.source(source_id).failed_stage is Stage.TRANSCRIPTION_FAILED
+    retried = await RetrySource(clock).retry(world, 1, source_id)
+    assert (retried.restart, retried.source.stage) == (Restart.EXTRACTION, Stage.TRANSCRIPTION_PENDING)
 
 
 @pytest.mark.parametrize("late", [{"status": CANCELLED}, {"status": DONE}, {"stage": Stage.ASSEMBLING_NOTE}])
 async def test_a_late_failure_has_no_effect(world, clock, late):
     source_id = world.put(**late)
     before = world.source(source_id)
-    assert await FailSource(clock).fail(world, source_id, Stage.ANALYZING_TEXT, "late") == ()
-    assert await FailSource(clock).fail(world, 99, Stage.ANALYZING_TEXT, "gone") == ()
+    assert await FailSource(clock).fail(world, source_id, (Stage.ANALYZING_TEXT,), "late") == ()
+    assert await FailSource(clock).fail(world, 99, (Stage.ANALYZING_TEXT,), "gone") == ()
     assert world.source(source_id) == before
 
 

@@ -2,16 +2,17 @@
 
 import pytest
 
-from systems.study_notes.application.submit_source import (
+from systems.study_notes.application.inputs import (
     MAX_DOCUMENT_BYTES,
     DocumentInput,
-    PdfInput,
-    SubmitSource,
+    FileInput,
     TextInput,
+    VideoInput,
     Wishes,
 )
+from systems.study_notes.application.submit_source import SubmitSource
 from systems.study_notes.domain.errors import InvalidInput, NotFound, PermanentSourceError, TooLarge
-from systems.study_notes.domain.lifecycle import SourceStatus, SourceType
+from systems.study_notes.domain.lifecycle import SourceStatus, SourceType, Stage
 from tests.study_notes.application.fakes import NOW, MemoryFiles, ScriptedReader
 
 ME = Wishes(user_id=7)
@@ -106,7 +107,7 @@ async def test_a_document_over_10_mb_is_too_large(submit):
 
 
 async def test_a_pdf_is_stored_and_its_source_has_nothing_extracted_yet(world, submit, files):
-    new = await submit.prepare(PdfInput("a.pdf", stream(b"%PD", b"F-1.7 rest"), ME))
+    new = await submit.prepare(FileInput(SourceType.PDF, "a.pdf", stream(b"%PD", b"F-1.7 rest"), ME))
     submitted = await submit.store(world, new)
     source = world.source(submitted.source_id)
     assert (source.type, source.storage_path, submitted.text) == (SourceType.PDF, "stored", None)
@@ -118,11 +119,39 @@ async def test_a_pdf_is_stored_and_its_source_has_nothing_extracted_yet(world, s
 @pytest.mark.parametrize(("content", "message"), [(b"PK\x03\x04", "is not a PDF"), (b"", "is empty")])
 async def test_a_file_that_is_no_pdf_is_refused_and_removed(submit, files, content, message):
     with pytest.raises(InvalidInput, match=message):
-        await submit.prepare(PdfInput("a.pdf", stream(content), ME))
+        await submit.prepare(FileInput(SourceType.PDF, "a.pdf", stream(content), ME))
     assert files.contents == {}
 
 
 async def test_a_foreign_folder_is_noticed_before_a_file_is_stored(submit, files):
     with pytest.raises(NotFound):
-        await submit.prepare(PdfInput("a.pdf", stream(b"%PDF-"), Wishes(user_id=7, folder_id=9)))
+        await submit.prepare(FileInput(SourceType.PDF, "a.pdf", stream(b"%PDF-"), Wishes(user_id=7, folder_id=9)))
     assert files.contents == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "message"),
+    [
+        (SourceType.IMAGE, b"GIF89a", "PNG, JPEG or WebP"),
+        (SourceType.AUDIO, b"%PDF-1.7", "mp3, wav, m4a, ogg or webm"),
+        (SourceType.AUDIO, b"", "is empty"),
+    ],
+)
+async def test_a_file_of_the_wrong_kind_is_refused_by_its_content_and_removed(submit, files, kind, content, message):
+    with pytest.raises(InvalidInput, match=message):
+        await submit.prepare(FileInput(kind, "a.png", stream(content), ME))
+    assert files.contents == {}
+
+
+async def test_a_recording_waits_for_its_transcription(world, submit):
+    new = await submit.prepare(FileInput(SourceType.AUDIO, "a.txt", stream(b"ID3 rest"), ME))
+    submitted = await submit.store(world, new)
+    assert world.stands(submitted.source_id) == (SourceStatus.PENDING, Stage.TRANSCRIPTION_PENDING)
+    assert [event.stage for event in submitted.events] == [Stage.TRANSCRIPTION_PENDING]
+
+
+async def test_a_link_to_a_video_is_kept_in_one_form(world, submit):
+    new = await submit.prepare(VideoInput("https://youtu.be/aqz-KE-bpKQ?t=4", ME))
+    assert (new.type, new.url) == (SourceType.YOUTUBE, "https://www.youtube.com/watch?v=aqz-KE-bpKQ")
+    with pytest.raises(InvalidInput, match="url: must be a link to a YouTube video"):
+        await submit.prepare(VideoInput("https://xyoutu.be/aqz-KE-bpKQ", ME))

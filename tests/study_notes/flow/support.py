@@ -13,9 +13,10 @@ from sqlalchemy import func, select
 
 from penstock import FlowView
 from penstock.ai import ModelAnswer, ModelChain, ModelFailure, ModelRequest, Provider
-from systems.study_notes.application.ports import Clock, ImageSearch
+from systems.study_notes.application.inputs import FileInput, TextInput, VideoInput, Wishes
+from systems.study_notes.application.ports import Captions, Clock, ImageSearch, Ocr, Transcriber
 from systems.study_notes.application.source_status import StatusView
-from systems.study_notes.application.submit_source import PdfInput, TextInput, Wishes
+from systems.study_notes.domain.lifecycle import SourceType
 from systems.study_notes.domain.similarity import ImageCandidate
 from systems.study_notes.infrastructure.tables import FlashcardRow, NoteRow, QuizRow, SourceRow, TagRow, VisualRow
 from systems.study_notes.settings import Settings
@@ -145,6 +146,9 @@ async def system(
     url: str | None = None,
     model: Provider | ModelChain | None = None,
     search: ImageSearch | None = None,
+    captions: Captions | None = None,
+    ocr: Ocr | None = None,
+    transcriber: Transcriber | None = None,
     clock: Clock | None = None,
     **settings: Any,
 ) -> AsyncIterator[StudyNotes]:
@@ -153,6 +157,9 @@ async def system(
         fast_settings(folder, url, **settings),
         language_model=model if isinstance(model, ModelChain) else ModelChain([model or FakeModel()]),
         image_search=search,
+        captions=captions,
+        ocr=ocr,
+        transcriber=transcriber,
         clock=clock,
     )
     await notes.open()
@@ -178,11 +185,23 @@ async def submit(notes: StudyNotes, text: str = TEXT, **wishes: Any) -> int:
     return (await notes.pipeline.submit(given)).source_id
 
 
-async def submit_pdf(notes: StudyNotes, content: bytes) -> int:
+async def submit_file(
+    notes: StudyNotes, kind: SourceType, content: bytes, filename: str = "file", **wishes: Any
+) -> int:
     async def pieces() -> AsyncIterator[bytes]:
         yield content
 
-    return (await notes.pipeline.submit(PdfInput("paper.pdf", pieces(), Wishes(user_id=USER)))).source_id
+    given = FileInput(kind, filename, pieces(), Wishes(**({"user_id": USER} | wishes)))
+    return (await notes.pipeline.submit(given)).source_id
+
+
+async def submit_pdf(notes: StudyNotes, content: bytes) -> int:
+    return await submit_file(notes, SourceType.PDF, content, "paper.pdf")
+
+
+async def submit_video(notes: StudyNotes, url: str, **wishes: Any) -> int:
+    given = VideoInput(url, Wishes(**({"user_id": USER} | wishes)))
+    return (await notes.pipeline.submit(given)).source_id
 
 
 async def made(notes: StudyNotes, text: str = TEXT, **wishes: Any) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from systems.study_notes.application.submit_source import MAX_DOCUMENT_BYTES, MAX_TEXT_CHARS
+from systems.study_notes.application.inputs import MAX_DOCUMENT_BYTES, MAX_TEXT_CHARS
 from systems.study_notes.http.app import MAX_BODY_BYTES
 from systems.study_notes.infrastructure.unit_of_work import SqlUnitOfWork
 from systems.study_notes.wiring import StudyNotes

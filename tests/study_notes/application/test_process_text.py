@@ -1,16 +1,14 @@
-"""From a file to its text, from a text to its lesson."""
+"""From a text to its lesson."""
 
 import json
-from typing import Any
 
 import pytest
 
 from systems.study_notes.application.ai_service import AiService
-from systems.study_notes.application.extract_pdf import ExtractPdf
 from systems.study_notes.application.process_source_text import ProcessSourceText
 from systems.study_notes.domain.errors import PermanentSourceError, StageError
-from systems.study_notes.domain.lifecycle import SourceStatus, SourceType, Stage
-from tests.study_notes.application.fakes import ScriptedModel, ScriptedReader, source_text, unavailable
+from systems.study_notes.domain.lifecycle import SourceStatus, Stage
+from tests.study_notes.application.fakes import ScriptedModel, source_text, unavailable
 from tests.study_notes.application.steps import MemorySteps
 
 LESSON = {"title": "The model's", "structure": [{"contentType": "paragraph", "content": "x"}]}
@@ -45,28 +43,6 @@ def detector():
 @pytest.fixture
 def process(world, model, detector, clock):
     return ProcessSourceText(world.reads, AiService(model), detector, clock)
-
-
-async def test_a_pdf_is_read_and_goes_on_to_analysis(world, clock):
-    source_id = world.put(type=SourceType.PDF, status=SourceStatus.PENDING, storage_path="p")
-    extract: Any = ExtractPdf(world.reads, ScriptedReader("Text\r\nof pages"), clock)
-    begun = await extract.begin(world, source_id)
-    assert names(begun.events) == [("source.stage_changed", Stage.PDF_DOWNLOADING, 0)]
-    stored = await extract.store(world, await extract.prepare(source_id))
-    assert names(stored.events) == [("source.stage_changed", Stage.ANALYZING_TEXT, 10)]
-    assert world.sources.texts[source_id] == stored.text == "Text\nof pages"
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"), [(PermanentSourceError("encrypted"), "encrypted"), (" \n.", "no text layer")]
-)
-async def test_a_pdf_without_readable_text_fails_for_good(world, clock, text, reason):
-    source_id = world.put(type=SourceType.PDF, storage_path="p")
-    with pytest.raises(PermanentSourceError, match=reason):
-        await ExtractPdf(world.reads, ScriptedReader(text), clock).prepare(source_id)
-    without_file = world.put(type=SourceType.PDF)
-    with pytest.raises(PermanentSourceError, match="file is missing"):
-        await ExtractPdf(world.reads, ScriptedReader("x"), clock).prepare(without_file)
 
 
 async def test_a_text_becomes_lesson_title_tags_and_language(world, process, detector):
@@ -169,9 +145,6 @@ async def test_a_late_job_has_no_effect(world, process, late):
     assert world.sources.structures == {}
 
 
-async def test_a_deleted_source_ends_its_jobs_quietly(world, process, clock):
-    extract = ExtractPdf(world.reads, ScriptedReader("x"), clock)
-    for use_case in (process, extract):
-        assert await use_case.begin(world, 99) is None
+async def test_a_deleted_source_ends_its_job_quietly(world, process):
+    assert await process.begin(world, 99) is None
     assert await process.prepare(99, steps=MemorySteps()) is None
-    assert await extract.prepare(99) is None
