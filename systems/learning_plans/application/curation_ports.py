@@ -121,6 +121,14 @@ class Search(Protocol[Found]):
         ...
 
 
+class Clock(Protocol):
+    """The one source of time."""
+
+    def now(self) -> datetime:
+        """The present time, aware (UTC)."""
+        ...
+
+
 class FindStore(Protocol):
     """Where finds are kept. Keeping the same outcome twice changes nothing."""
 

@@ -4,22 +4,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import date, datetime
-from typing import Protocol
+from datetime import date
 
-from systems.learning_plans.application.curation_ports import SearchFailed, Waiting
+from systems.learning_plans.application.curation_ports import Clock, SearchFailed, Waiting
 
 CONCURRENCY = 2
 SPACING_S = 8.0
 DAILY_LIMIT = 1_000
-
-
-class Clock(Protocol):
-    """Tells which day it is."""
-
-    def now(self) -> datetime:
-        """The present time, aware (UTC)."""
-        ...
 
 
 class GoogleLimiter:

@@ -1,14 +1,17 @@
-"""The wires of the search services, and clients that wait in no real time."""
+"""The wires of the search services, clients that wait in no real time, and a database of each kind."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from pytest_httpserver import HTTPServer
 
+from systems.common.database.connections import Database
 from systems.learning_plans.application.curation_ports import Waiting
+from systems.learning_plans.infrastructure.database import migrate, open_database
 from systems.learning_plans.infrastructure.search_api import SearchApi
 from tests.learning_plans.wires.search_wires import (
     GOOGLE,
@@ -67,3 +70,18 @@ def api(client: httpx2.AsyncClient, wires: SearchWires, slept: list[float]) -> C
 @pytest.fixture
 def waiting() -> Waiting:
     return nullcontext
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/plans.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = open_database(database_url)
+    await migrate(opened)
+    yield opened
+    await opened.close()

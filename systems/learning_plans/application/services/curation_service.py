@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Protocol, TypeVar
 
 from penstock.ai import LanguageModel, ModelFailure
 from systems.learning_plans.application.curation_ports import (
     TIME_BUDGET,
+    Clock,
     CurationInput,
     CurationStatus,
     CurationSummary,
@@ -39,14 +40,6 @@ TEST = "test"
 PRODUCTION = "production"
 
 Found = TypeVar("Found")
-
-
-class Clock(Protocol):
-    """The one source of time."""
-
-    def now(self) -> datetime:
-        """The present time, aware (UTC)."""
-        ...
 
 
 class CurationSettings(Protocol):
