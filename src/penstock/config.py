@@ -25,7 +25,7 @@ class Settings(BaseModel):
     max_payload_bytes: int = Field(default=MIB, ge=1024, le=1024 * MIB)
     secret_keys: SecretStr = SecretStr("")
     lease_s: float = Field(default=30.0, ge=0.3, le=3600)
-    poll_s: float = Field(default=1.0, ge=0.05, le=60)
+    poll_s: float = Field(default=1.0, ge=0.01, le=60)
     grace_s: float = Field(default=30.0, ge=0, le=86_400)
     prefetch: int = Field(default=800, ge=0, le=10_000)
     ledger_days: float = Field(default=400.0, ge=1, le=36_500)

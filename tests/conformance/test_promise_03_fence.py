@@ -10,7 +10,9 @@ from penstock.domain.outcomes import Completed, Failed, Outcome, Released, Snooz
 from penstock.domain.outcomes import ErrorRecord as Error
 from penstock.store.base import Store
 from penstock.store.programs.settle import Progress, write_progress
+from tests.conformance.callers import KINDS, OWN_TABLE, calling
 from tests.conformance.conftest import MakeStore
+from tests.conformance.databases import Database
 from tests.support.engine import HandWorker, Work, run_of
 
 OUTCOMES: list[Outcome] = [
@@ -86,6 +88,26 @@ async def test_a_late_run_cannot_enqueue_or_publish(engine: Penstock, two_claims
     await producer.publish_for_run(current, [(Late(), None)])
     assert (await engine.get(handle.id)).state == "ready"
     assert len(await engine.events.read()) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_late_run_cannot_publish_in_its_callers_transaction_either(
+    database: Database, engine: Penstock, two_claims: tuple[ClaimedJob, ClaimedJob], kind: str
+):
+    late, current = (run_of(job) for job in two_claims)
+    database.execute(OWN_TABLE)
+    async with calling(database, kind) as caller:
+        await caller.insert()
+        with pytest.raises(ClaimLost):
+            await engine.producer.publish_for_run(late, [(Late(), None)], caller.on)
+        await caller.rollback()
+    async with calling(database, kind) as caller:
+        await caller.insert()
+        await engine.producer.publish_for_run(current, [(Late(), None)], caller.on)
+        await caller.commit()
+    assert database.select("SELECT count(*) FROM notes") == [(1,)]
+    assert len(await engine.events.read()) == 1
+    assert (await engine.get(current.id)).state == "running"
 
 
 async def test_an_ended_run_can_write_nothing_more(engine: Penstock, worker: HandWorker):

@@ -34,9 +34,10 @@ async def test_a_job_enqueued_while_the_worker_is_idle_is_woken_for(any_engine: 
         return None
 
     async with working(any_engine, nothing) as worker:
-        await until(lambda: worker.get_stats().polls > 0)
+        await until(lambda: worker.get_stats().idle_polls > 0)
         handle = await any_engine.enqueue(Note())
         await reached(any_engine, handle.id, JobState.COMPLETED)
+        assert worker.get_stats().polls > worker.get_stats().idle_polls
 
 
 async def test_sync_handlers_run_in_threads_side_by_side(engine: Penstock):

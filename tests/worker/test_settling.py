@@ -25,6 +25,18 @@ async def test_a_handler_that_ends_its_job_in_a_transaction_is_not_settled_again
     assert (await any_engine.jobs.payload(handle.id))[1] == "done inside"
 
 
+async def test_a_job_that_its_handler_fails_in_a_transaction_counts_as_failed(engine: Penstock):
+    async def fails(job: Job[Note]) -> None:
+        async with job.transaction() as tx:
+            tx.fail("for good")
+
+    handle = await engine.enqueue(Note())
+    async with working(engine, fails) as worker:
+        await reached(engine, handle.id, JobState.FAILED)
+        await until(lambda: worker.get_stats().failed == 1)
+        assert worker.get_stats().completed == 0
+
+
 async def test_an_error_after_the_job_was_ended_is_only_logged(engine: Penstock, caplog: pytest.LogCaptureFixture):
     async def ends(job: Job[Note]) -> None:
         async with job.transaction() as tx:

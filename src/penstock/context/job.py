@@ -64,7 +64,7 @@ class RunPort(Protocol):
         self, job: "Job[Any]", data: Sequence[JobData], options: dict[str, Any]
     ) -> Sequence[Any]: ...
 
-    async def publish(self, job: "Job[Any]", events: Sequence[tuple[Event, str | None]]) -> None: ...
+    async def publish(self, job: "Job[Any]", events: Sequence[tuple[Event, str | None]], on: Any = None) -> None: ...
 
     def transaction(self, job: "Job[Any]", on: Any) -> Any: ...
 
@@ -100,6 +100,7 @@ class Job(Generic[T]):
     losses: int = 0
     started: int | None = None
     ended: bool = False
+    ended_failed: bool = False
     ending: bool = False
     memory: Steps | None = None
     streams: dict[str, Stream] | None = None
@@ -164,9 +165,13 @@ class Job(Generic[T]):
         """Enqueue many on behalf of this run, in one go; answers their handles."""
         return await self._run.enqueue_many(self, list(data), options)
 
-    async def publish(self, event: Event, *, subject: str | None = None) -> None:
-        """Publish an event on behalf of this run."""
-        await self._run.publish(self, [(event, subject)])
+    async def publish(self, event: Event, *, subject: str | None = None, on: Any = None) -> None:
+        """Publish an event on behalf of this run.
+
+        With `on=` in the caller's transaction, which the fence then guards as well: ClaimLost refuses it when this run
+        no longer holds its job, and the caller rolls back.
+        """
+        await self._run.publish(self, [(event, subject)], on)
 
     @overload
     async def step(self, name: str, call: Callable[..., Awaitable[R]], /, *args: Any, **options: Any) -> R: ...

@@ -1,8 +1,8 @@
 """What people do with jobs."""
 
 import asyncio
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from penstock import codec
@@ -14,7 +14,7 @@ from penstock.errors import InvalidJob, JobCancelled, JobFailed, NotFound, Paylo
 from penstock.operations.steps import StepView, copy_of, signal_json
 from penstock.operations.streams import StreamView
 from penstock.operations.usage import CallView
-from penstock.operations.view import ErrorView, JobView
+from penstock.operations.view import ErrorView, JobSummary, JobView
 from penstock.operations.why import Why, why
 from penstock.sealing import Keyring
 from penstock.store.base import Store
@@ -30,11 +30,13 @@ from penstock.store.programs.read import (
     job_errors,
     job_outcome,
     job_payload,
+    job_summary,
     list_jobs,
 )
 from penstock.store.programs.retry import Revived, retry_job
 from penstock.store.programs.steps import rerun, send_signal, steps_of
 from penstock.store.programs.streams import streams_of
+from penstock.store.programs.upkeep import prune_older
 
 _HEX = frozenset("0123456789abcdef")
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.01, 0.5
@@ -62,6 +64,46 @@ class JobOperations:
     async def list(self, wanted: JobFilter | None = None) -> Sequence[JobView]:
         """Jobs, newest first."""
         return [JobView.of(row) for row in await self._store.read(list_jobs(wanted or JobFilter()))]
+
+    async def find(
+        self,
+        *,
+        statuses: Collection[JobStatus] = (),
+        queue: str | None = None,
+        kind: str | None = None,
+        tenant: str | None = None,
+        since: datetime | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> Sequence[JobView]:
+        """Jobs of these statuses (none named: all), newest first.
+
+        since: enqueued then or later; before: the last id of the page before. InvalidJob for a time without a zone.
+        """
+        states = tuple(state for state in JobState if status_of(state) in statuses) if statuses else None
+        at = None if since is None else micros("since", since)
+        return await self.list(
+            JobFilter(states=states, queue=queue, kind=kind, tenant=tenant, since=at, before=before, limit=limit)
+        )
+
+    async def summary(self, queues: Collection[str], *, since: datetime | None = None) -> JobSummary:
+        """The jobs of these queues counted, those enqueued since then or all. Reads the whole history: not for the hot
+        path. Raises InvalidJob for a time without a zone."""
+        rows = await self._store.read(job_summary(None if since is None else micros("since", since)))
+        return JobSummary.of(row for row in rows if row.queue in queues)
+
+    async def prune(self, queues: Collection[str], *, older_than: timedelta) -> int:
+        """Delete jobs of these queues that ended so long ago; answers how many went.
+
+        For who keeps them by a rule of their own, beside the queues' `Retention`. Never a job that one after it, or its
+        flow, still needs.
+        """
+        gone, now = 0, self._store.clock.now()
+        before = now - older_than // timedelta(microseconds=1)
+        for queue in sorted(queues):
+            while found := await self._store.run(prune_older(queue, before, now)):
+                gone += found
+        return gone
 
     async def payload(self, job_id: str) -> tuple[Any, Any]:
         """Data and result as plain JSON values; sealed secrets stay sealed. Raises NotFound."""

@@ -1,5 +1,6 @@
 """Jobs as people see them: times as datetimes, the outside status beside the engine's state."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +8,7 @@ from penstock import codec
 from penstock.domain.options import moment_of
 from penstock.domain.states import JobState, JobStatus, status_of
 from penstock.domain.steps import NEVER
-from penstock.store.programs.read import ErrorRow, JobRow
+from penstock.store.programs.read import ErrorRow, JobRow, SummaryRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,29 @@ class JobView:
             finished_at=_moment(row.finished_at), deadline_at=_moment(row.deadline_at),
             cancel_requested_at=_moment(row.cancel_requested_at),
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class JobSummary:
+    """Jobs of some queues counted: by status, how many have ended how, seconds a completed one ran in the mean (None:
+    none has), and since when the one that runs longest does (None: none runs)."""
+
+    counts: Mapping[JobStatus, int]
+    mean_run_s: float | None
+    running_since: datetime | None
+
+    @classmethod
+    def of(cls, rows: Iterable[SummaryRow]) -> "JobSummary":
+        """From counted rows."""
+        rows = list(rows)
+        counts = dict.fromkeys(JobStatus, 0)
+        for row in rows:
+            counts[status_of(JobState(row.state))] += row.count
+        done = [row for row in rows if row.state == JobState.COMPLETED and row.mean_run is not None]
+        ran = sum(row.count for row in done)
+        total = sum((row.mean_run or 0) * row.count for row in done)
+        began = [row.began_at for row in rows if row.state == JobState.RUNNING and row.began_at is not None]
+        return cls(counts, total / ran / 1_000_000 if ran else None, moment_of(min(began)) if began else None)
 
 
 @dataclass(frozen=True, slots=True)

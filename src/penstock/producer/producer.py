@@ -92,11 +92,12 @@ class Producer:
         answers = await (self.store.run(program) if on is None else self.store.run_on(on, program))
         return self._handles(data, answers)
 
-    async def publish_for_run(self, job: Job[Any], events: Sequence[tuple[Event, str | None]]) -> None:
+    async def publish_for_run(self, job: Job[Any], events: Sequence[tuple[Event, str | None]], on: Any = None) -> None:
         """Publish on behalf of a run; ClaimLost when it no longer holds its job."""
         _refuse_inside_end(job)
         writes = Writes(events=[self.builder.event(event, subject) for event, subject in events])
-        await self.store.run(commit(writes, self.clock.now(), fence_of(job)))
+        program = commit(writes, self.clock.now(), fence_of(job))
+        await (self.store.run(program) if on is None else self.store.run_on(on, program))
 
     def transaction_for_run(self, job: Job[Any], on: Any, worker: str) -> JobTransaction:
         """The transaction that ends a run."""

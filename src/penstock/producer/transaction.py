@@ -211,6 +211,7 @@ class JobTransaction(_Buffer):
             await self._roll_back()
             raise
         self._job.ended = True
+        self._job.ended_failed = self._settlement.state is JobState.FAILED
         self._settle_handles(answers)
 
     async def _roll_back(self) -> None:

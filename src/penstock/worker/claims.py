@@ -48,6 +48,8 @@ class Claims:
             raise
         finally:
             self.under_way.discard(request.claim_id)
+        if not claimed.jobs:
+            feed.counts.idle_polls += 1
         if solo:
             feed.due = was_due or feed.due
         return claimed

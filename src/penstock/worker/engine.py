@@ -21,7 +21,7 @@ class RunProducer(Protocol):
         """Enqueue in the job's flow, unless told otherwise; answers handles."""
         ...
 
-    async def publish_for_run(self, job: Job[Any], events: Sequence[tuple[Event, str | None]]) -> None:
+    async def publish_for_run(self, job: Job[Any], events: Sequence[tuple[Event, str | None]], on: Any = None) -> None:
         """Publish (event, subject) pairs."""
         ...
 

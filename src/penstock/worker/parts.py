@@ -146,7 +146,11 @@ class Parts:
         if run.job is not None and run.job.streams:
             self.streams.end(run.job)
         if outcome is None:
-            self._counts[claimed.queue].completed += 1
+            counts = self._counts[claimed.queue]
+            if run.job is not None and run.job.ended_failed:
+                counts.failed += 1
+            else:
+                counts.completed += 1
             self.fetcher.on_settled((claimed.queue,))
             return
         own_delays = run.entry.spec.retries if run.entry is not None else {}

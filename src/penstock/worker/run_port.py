@@ -45,9 +45,9 @@ class WorkerPort:
         """Enqueue on behalf of the run."""
         return await self._producer.enqueue_for_run(job, data, options)
 
-    async def publish(self, job: Job[Any], events: Sequence[tuple[Event, str | None]]) -> None:
+    async def publish(self, job: Job[Any], events: Sequence[tuple[Event, str | None]], on: Any = None) -> None:
         """Publish on behalf of the run."""
-        await self._producer.publish_for_run(job, events)
+        await self._producer.publish_for_run(job, events, on)
 
     def transaction(self, job: Job[Any], on: Any) -> Any:
         """The transaction that ends the run's job."""

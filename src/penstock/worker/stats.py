@@ -9,11 +9,12 @@ from typing import Any
 class Counts:
     """Counts of one queue since the worker started.
 
-    polls: claims asked; started: jobs handed to handlers; completed, failed, retried, snoozed, cancelled, released: how
-    runs were settled; refused: results of runs that no longer held their job.
+    polls: claims asked; idle_polls: those that brought nothing; started: jobs handed to handlers; completed, failed,
+    retried, snoozed, cancelled, released: how runs were settled; refused: results of runs that held their job no more.
     """
 
     polls: int = 0
+    idle_polls: int = 0
     started: int = 0
     completed: int = 0
     failed: int = 0
@@ -47,6 +48,7 @@ class WorkerStats:
     """
 
     polls: int
+    idle_polls: int
     started: int
     completed: int
     failed: int

@@ -6,6 +6,7 @@ from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
+from penstock.ai.vendors.whole_answers import as_stream, ask_plainly
 from penstock.ai.vendors.wire import WireProvider, http_client
 
 NAME = "openai"
@@ -17,6 +18,11 @@ _COMPATIBLE = OpenAIModelProfile(openai_chat_supports_max_completion_tokens=Fals
 def provider(name: str, model: str, api_key: str | None, base_url: str | None) -> WireProvider:
     """A provider of that name."""
     client = http_client()
+    hooks = client.event_hooks
+    client.event_hooks = {
+        "request": [*hooks["request"], ask_plainly],
+        "response": [*hooks["response"], as_stream],
+    }
     sdk = AsyncOpenAI(
         api_key=api_key or "none",
         base_url=base_url or _BASE_URL,

@@ -29,15 +29,17 @@ KEY_HEADER = "Idempotency-Key"
 
 
 @dataclass(slots=True)
-class _Exchange:
-    """What goes with a request besides its body, and what is known of the answer before it has ended."""
+class Exchange:
+    """One call, for the hooks of its client: what goes with it besides its body, and what is known of its answer so
+    far."""
 
     key: str | None
+    streams: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     usage: Usage = NO_USAGE
 
 
-_EXCHANGE: ContextVar[_Exchange | None] = ContextVar("penstock_exchange", default=None)
+EXCHANGE: ContextVar[Exchange | None] = ContextVar("penstock_exchange", default=None)
 
 
 def http_client() -> httpx2.AsyncClient:
@@ -52,13 +54,13 @@ def http_client() -> httpx2.AsyncClient:
 
 
 async def _send_key(request: httpx2.Request) -> None:
-    exchange = _EXCHANGE.get()
+    exchange = EXCHANGE.get()
     if exchange is not None and exchange.key is not None:
         request.headers[KEY_HEADER] = exchange.key
 
 
 async def _keep_headers(response: httpx2.Response) -> None:
-    exchange = _EXCHANGE.get()
+    exchange = EXCHANGE.get()
     if exchange is not None:
         exchange.headers = dict(response.headers)
 
@@ -79,8 +81,8 @@ class WireProvider:
         self, request: AnyRequest, *, on_text: OnText | None = None, on_usage: OnUsage | None = None
     ) -> ModelAnswer[str] | ModelFailure:
         """See `Provider.call`."""
-        exchange = _Exchange(_key_of(request))
-        _EXCHANGE.set(exchange)
+        exchange = Exchange(_key_of(request), streams=on_text is not None)
+        EXCHANGE.set(exchange)
         try:
             if on_text is None:
                 response = await model_request(self._model, *self._asked(request), **self._how(request))
@@ -96,7 +98,7 @@ class WireProvider:
         await self._client.aclose()
 
     async def _streamed(
-        self, request: AnyRequest, exchange: _Exchange, on_text: OnText, on_usage: OnUsage | None
+        self, request: AnyRequest, exchange: Exchange, on_text: OnText, on_usage: OnUsage | None
     ) -> wire.ModelResponse:
         async with model_request_stream(self._model, *self._asked(request), **self._how(request)) as stream:
             async for event in stream:
@@ -142,7 +144,7 @@ class WireProvider:
         tool = ToolDefinition(name=name, parameters_json_schema=schema, description="Give the answer.", kind="output")
         return ModelRequestParameters(output_mode="tool", output_tools=[tool], allow_text_output=False)
 
-    def _answer(self, response: wire.ModelResponse, exchange: _Exchange) -> ModelAnswer[str] | ModelFailure:
+    def _answer(self, response: wire.ModelResponse, exchange: Exchange) -> ModelAnswer[str] | ModelFailure:
         text = _text(response)
         if response.finish_reason == "content_filter":
             details = response.provider_details or {}
@@ -161,7 +163,7 @@ class WireProvider:
             limits=limits_in(exchange.headers),
         )
 
-    def _failure(self, trouble: Trouble, exchange: _Exchange) -> ModelFailure:
+    def _failure(self, trouble: Trouble, exchange: Exchange) -> ModelFailure:
         trouble = replace(trouble, headers=trouble.headers or exchange.headers)
         now = datetime.now(UTC)
         return failure_of(trouble, provider=self.name, model=self.model, now=now, usage=exchange.usage)

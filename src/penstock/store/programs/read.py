@@ -72,6 +72,17 @@ class OutcomeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SummaryRow:
+    """Jobs of one queue and state. `mean_run` and `began_at` (of the first one) in µs."""
+
+    queue: str
+    state: str
+    count: int
+    mean_run: float | None
+    began_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorRow:
     """One entry of a job's error history. Times µs."""
 
@@ -117,6 +128,12 @@ def job_outcome(job_id: str) -> Steps[OutcomeRow | None]:
 def job_errors(job_id: str) -> Steps[list[ErrorRow]]:
     """A job's error history, oldest first."""
     return [ErrorRow(*row) for row in (yield Call("job_errors", {"job_id": job_id}, only=True))]
+
+
+@program
+def job_summary(since: int | None) -> Steps[list[SummaryRow]]:
+    """Jobs enqueued since then (µs; None: all), counted by queue and state."""
+    return [SummaryRow(*row) for row in (yield Call("job_summary", {"since": since}, only=True))]
 
 
 @program

@@ -76,6 +76,13 @@ WHERE j.finished_at IS NULL GROUP BY 1, 2;
 SELECT l.queue, j.state::text, count(*) FROM penstock.jobs j JOIN penstock.lanes l ON l.id = j.lane_id
 WHERE j.finished_at IS NOT NULL AND j.finished_at >= :since GROUP BY 1, 2;
 
+-- name: job_summary
+-- The history as well: for people who ask now and then.
+SELECT l.queue, j.state::text, count(*), avg(j.finished_at - j.started_at)::float8,
+       min(coalesce(j.started_at, j.claimed_at))
+FROM penstock.jobs j JOIN penstock.lanes l ON l.id = j.lane_id
+WHERE :since::bigint IS NULL OR j.created_at >= :since GROUP BY 1, 2;
+
 -- name: list_queues
 SELECT name, paused_at, rate_limit, rate_period, total_concurrency, aging_step, max_length, unknown_kinds, retention,
        rate_starts

@@ -78,6 +78,12 @@ WHERE j.finished_at IS NULL GROUP BY 1, 2
 SELECT l.queue, j.state, count(*) FROM penstock_jobs j JOIN penstock_lanes l ON l.id = j.lane_id
 WHERE j.finished_at IS NOT NULL AND j.finished_at >= :since GROUP BY 1, 2
 
+-- name: job_summary
+-- The history as well: for people who ask now and then.
+SELECT l.queue, j.state, count(*), avg(j.finished_at - j.started_at), min(coalesce(j.started_at, j.claimed_at))
+FROM penstock_jobs j JOIN penstock_lanes l ON l.id = j.lane_id
+WHERE :since IS NULL OR j.created_at >= :since GROUP BY 1, 2
+
 -- name: list_queues
 SELECT name, paused_at, rate_limit, rate_period, total_concurrency, aging_step, max_length, unknown_kinds, retention,
        rate_starts
