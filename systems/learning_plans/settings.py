@@ -47,6 +47,8 @@ class Settings(FallingBackNumbers):
     max_results: int = Field(3, ge=1, le=10)
     docs_search_enabled: bool = False
     docs_allowed_domains: Names = DEFAULT_DOMAINS
+    # For local tests: links are then checked on this machine and its network, too.
+    docs_allow_private_hosts: bool = False
     youtube_api_key: SecretStr | None = None
     youtube_base_url: str = "https://www.googleapis.com/youtube/v3"
     google_cse_key: SecretStr | None = None

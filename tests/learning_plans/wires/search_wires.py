@@ -90,7 +90,7 @@ class SearchWires:
                 self.in_flight -= 1
 
     def _answer(self, request: Request) -> Response:
-        if request.path.startswith("/docs/"):
+        if request.method == "HEAD" or request.path.startswith("/docs/"):
             return self._page(request)
         if request.path.startswith(YOUTUBE):
             return self._youtube(request)
