@@ -22,6 +22,7 @@ async def details(engine: Penstock, job_id: str) -> dict[str, Any]:
         "data": data,
         "result": result,
         "steps": [asdict(step) for step in await engine.jobs.steps(job_id)],
+        "streams": [asdict(stream) for stream in await engine.jobs.streams(job_id)],
         "errors": [asdict(error) for error in await engine.jobs.errors(job_id)],
         "parents": await _parents(engine, job_id),
         "children": await _children(engine, job_id, job.flow_id),
@@ -81,6 +82,10 @@ def print_details(job: dict[str, Any]) -> None:
         print_text("")
         rows = [(one["name"], one["state"], _step_note(one), seconds(one["duration_s"])) for one in job["steps"]]
         print_table(("step", "state", "result", "took"), rows, empty="")
+    if job["streams"]:
+        print_text("")
+        written = [(one["name"], f"{one['length']:,}{'+' * one['cut']}", one["version"]) for one in job["streams"]]
+        print_table(("stream", "characters", "version"), written, empty="")
     for error in job["errors"]:
         _print_error(error)
 

@@ -1,4 +1,4 @@
-"""`penstock jobs`: list, show and explain; what changes them is in `job_changes`."""
+"""`penstock jobs`: list, show and explain; what changes them is in `job_changes`, what follows them in `tail`."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -27,11 +27,12 @@ from penstock.cli.job_changes import cancel, move, rerun, retry, signal
 from penstock.cli.job_details import details, print_details
 from penstock.cli.output import print_facts, print_json, print_table, print_text, seconds, short_ids
 from penstock.cli.session import Json, run
+from penstock.cli.tail import tail
 from penstock.operations import JobView
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="A job's id, or enough of its beginning.")]
 
-app = commands("List, show, explain, retry, rerun, signal, cancel and move jobs.")
+app = commands("List, show, explain, tail, retry, rerun, signal, cancel and move jobs.")
 
 
 @app.command(
@@ -110,6 +111,13 @@ def why(ctx: typer.Context, job_id: JobId, as_json: Json = False) -> None:
         print_text(f"- {reason}")
 
 
+app.command(
+    epilog=examples(
+        "penstock jobs tail 019a6b2c-41d7-7",
+        "penstock jobs tail 019a6b2c-41d7-7 --stream plan --no-follow > plan.txt",
+        "penstock jobs tail 019a6b2c-41d7-7 --stream plan --from 1200 --version 2 --json",
+    )
+)(tail)
 app.command(
     epilog=examples("penstock jobs retry 019a6b2c-41d7-7", "penstock jobs retry --all --kind send_mail --since 1d")
 )(retry)

@@ -12,7 +12,7 @@ TYPED_DATABASE = "penstock.database.typed"
 
 _COMMANDS = {
     "worker": ("penstock.cli.worker", "Run jobs: claim them and call their handlers."),
-    "jobs": ("penstock.cli.jobs", "List, show, explain, retry, rerun, signal, cancel and move jobs."),
+    "jobs": ("penstock.cli.jobs", "List, show, explain, tail, retry, rerun, signal, cancel and move jobs."),
     "flows": ("penstock.cli.flows", "List, show, cancel and retry flows."),
     "queues": ("penstock.cli.queues", "List, pause and resume queues."),
     "schedules": ("penstock.cli.schedules", "List, pause and resume schedules."),
