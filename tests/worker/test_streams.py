@@ -186,7 +186,7 @@ async def test_wrong_streams_are_refused(engine: Penstock):
         "a stream takes text (str), not bytes",
     ]
     assert view.reason is not None
-    assert "a run writes at most 100 streams" in view.reason
+    assert "a run writes at most 1000 streams" in view.reason
 
 
 async def test_after_a_requested_cancel_nothing_is_added(any_engine: Penstock):

@@ -148,7 +148,7 @@ class Job(Generic[T]):
 
         The first text that a run writes to it takes the place of what earlier runs of the job have written; a step that
         is remembered writes nothing again, so give each its own. Raises InvalidJob for a name that is not 1 to 200
-        printable characters, and for more than 100 names in a run.
+        printable characters, and for more than 1,000 names in a run.
         """
         streams = self.streams = {} if self.streams is None else self.streams
         if name not in streams:

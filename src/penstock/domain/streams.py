@@ -5,7 +5,7 @@ from typing import NamedTuple
 MAX_CHARS = 1_000_000
 """The most characters that a stream keeps; what is written after them is left out, and readers are told."""
 
-MAX_STREAMS = 100
+MAX_STREAMS = 1_000
 """The most streams that one run writes."""
 
 
