@@ -46,8 +46,9 @@ def main(arguments: list[str]) -> int:
                 sys.stdout.buffer.write(piece(container, float(span[0]), float(span[1])))
     except Unreadable as error:
         return _refuse(str(error))
-    except (av.FFmpegError, ValueError, MemoryError, EOFError) as error:
-        return _refuse(f"{type(error).__name__}: {error}")
+    except (av.FFmpegError, ValueError, MemoryError) as error:
+        # Not the whole text: it names the file.
+        return _refuse(str(getattr(error, "strerror", None) or type(error).__name__))
     return 0
 
 

@@ -1,43 +1,54 @@
 """What image providers answer: JSON made into candidates, trouble made into one line without any key."""
 
-from collections.abc import Awaitable, Mapping
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import httpx2
-import orjson
 
-from systems.common.web.retry_after import retry_after_s
+from penstock.ai.failures import Trouble
+from penstock.ai.headers import retry_after_in
 from systems.study_notes.domain.errors import ImageSearchError, QuotaExceeded
 from systems.study_notes.domain.similarity import ImageCandidate
+from systems.study_notes.infrastructure.json_exchange import ExchangeFailed, exchange, words_in
 
-SEARCH_TIMEOUT = httpx2.Timeout(15.0, connect=5.0)
-_MAX_REASON_CHARS = 200
+# Bounds one search, its whole answer included.
+SEARCH_TIMEOUT_S = 15.0
+_MAX_BYTES = 4 * 2**20
 # What the two services say when an account has nothing left, whatever the HTTP status is.
 _QUOTA_WORDS = ("run out of searches", "not enough credits", "quota", "rate limit", "throughput limit")
 
 
-async def json_answer(provider: str, call: Awaitable[httpx2.Response]) -> Mapping[str, object]:
-    """The JSON object that a call brings.
+async def json_answer(provider: str, client: httpx2.AsyncClient, request: httpx2.Request) -> Mapping[str, object]:
+    """The JSON object that a request brings.
 
     Raises `QuotaExceeded` when the provider says that its quota is used up (or answers 429), with the seconds of
     Retry-After where it names them, and `ImageSearchError` for everything else that is not an answer.
     """
     try:
-        response = await call
-    except httpx2.TimeoutException as error:
+        async with asyncio.timeout(SEARCH_TIMEOUT_S):
+            answer = await exchange(client, request, _MAX_BYTES)
+    except TimeoutError as error:
         raise ImageSearchError(f"{provider} did not answer in time") from error
-    except httpx2.HTTPError as error:
-        raise ImageSearchError(f"{provider} cannot be reached ({type(error).__name__})") from error
-    answer = _object(response.content)
-    message = _message(answer)
-    if response.status_code == 429 or (message and any(word in message.lower() for word in _QUOTA_WORDS)):
-        detail = f": {message}" if message else ""
-        raise QuotaExceeded(f"{provider} quota is used up{detail}", retry_after_s=retry_after_s(response))
-    if not response.is_success:
-        detail = f": {message}" if message else ""
-        raise ImageSearchError(f"{provider} answered {response.status_code}{detail}")
+    except ExchangeFailed as error:
+        raise _error(provider, error.trouble) from error
     if answer is None:
-        raise ImageSearchError(f"{provider} answered something that is no JSON object")
-    return answer
+        raise ImageSearchError(f"{provider} answered nothing")
+    if _is_quota(message := words_in(answer.fields)):
+        raise QuotaExceeded(f"{provider} quota is used up: {message}")
+    return answer.fields
+
+
+def _error(provider: str, trouble: Trouble) -> ImageSearchError:
+    said = words_in(trouble.body)
+    if trouble.status != 429 and not _is_quota(said):
+        return ImageSearchError(f"{provider} {trouble.message.removeprefix('it ')}")
+    wait_s = retry_after_in(trouble.headers, datetime.now(UTC))
+    return QuotaExceeded(f"{provider} quota is used up{f': {said}' if said else ''}", retry_after_s=wait_s)
+
+
+def _is_quota(message: str) -> bool:
+    return any(words in message.lower() for words in _QUOTA_WORDS)
 
 
 def candidates(provider: str, results: object, image_field: str) -> list[ImageCandidate]:
@@ -59,17 +70,3 @@ def candidates(provider: str, results: object, image_field: str) -> list[ImageCa
 def _text(result: Mapping[str, object], field: str) -> str:
     value = result.get(field)
     return value.strip() if isinstance(value, str) else ""
-
-
-def _object(content: bytes) -> Mapping[str, object] | None:
-    try:
-        answer = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return None
-    return answer if isinstance(answer, dict) else None
-
-
-def _message(answer: Mapping[str, object] | None) -> str:
-    # SerpAPI says `error`, Serper `message`.
-    found = next((text for field in ("error", "message") if answer and (text := _text(answer, field))), "")
-    return " ".join(found.split())[:_MAX_REASON_CHARS]

@@ -33,7 +33,9 @@ class SerpApi:
         """See the port `ImageSearch`."""
         answer = await json_answer(
             self.name,
-            self._client.get(
+            self._client,
+            self._client.build_request(
+                "GET",
                 f"{self._base_url}/search.json",
                 params={"engine": "google_images", "q": query, "api_key": self._key},
             ),
@@ -53,7 +55,10 @@ class Serper:
         """See the port `ImageSearch`."""
         answer = await json_answer(
             self.name,
-            self._client.post(f"{self._base_url}/images", headers={"X-API-KEY": self._key}, json={"q": query}),
+            self._client,
+            self._client.build_request(
+                "POST", f"{self._base_url}/images", headers={"X-API-KEY": self._key}, json={"q": query}
+            ),
         )
         return candidates(self.name, answer.get("images"), image_field="imageUrl")[:n]
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-import orjson
 
 from penstock.ai.failures import Trouble
+from systems.common.web.bounded import ASKS_FOR_JSON, Unreadable, body_of, json_object, says_json
 
 CONNECT_S = 10.0
 # A page of a book is some kilobytes of text, five minutes of speech with the place of every word some hundred.
@@ -43,58 +43,44 @@ async def exchange(
     Raises `ExchangeFailed` for everything else: no connection, one that breaks, another status (a redirect, too), more
     than `max_bytes`, and what is no JSON object.
     """
+    request.headers.update(ASKS_FOR_JSON)
     try:
-        response = await client.send(request, stream=True)
+        response = await client.send(request, stream=True, follow_redirects=False)
         try:
-            body = await _body(response, max_bytes)
+            body = await body_of(response, max_bytes)
         finally:
             await response.aclose()
     except httpx2.TimeoutException as error:
         raise ExchangeFailed(Trouble("it did not answer in time", broken="time")) from error
     except httpx2.HTTPError as error:
         raise ExchangeFailed(Trouble(f"it cannot be reached ({type(error).__name__})", broken="way")) from error
-    headers = dict(response.headers)
-    found = _json(body)
+    except Unreadable as error:
+        raise ExchangeFailed(Trouble(f"it {error}", broken="answer")) from error
+    headers, found = dict(response.headers), json_object(body)
     if not response.is_success:
-        said = f": {words}" if (words := _words(found)) else ""
-        trouble = Trouble(f"it answered {response.status_code}{said}", response.status_code, _names(found), body=found,
-                          headers=headers)  # fmt: skip
-        raise ExchangeFailed(trouble)
+        said = f": {words}" if (words := words_in(found)) else ""
+        message = f"it answered {response.status_code}{said}"
+        raise ExchangeFailed(Trouble(message, response.status_code, _names(found), body=found, headers=headers))
     if not body.strip():
         return None
-    if not isinstance(found, dict):
+    if found is None or not says_json(response):
         raise ExchangeFailed(Trouble("it answered something that is no JSON object", broken="answer", headers=headers))
     return Answer(found, headers)
 
 
-async def _body(response: httpx2.Response, max_bytes: int) -> bytes:
-    body = bytearray()
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > max_bytes:
-            raise ExchangeFailed(Trouble(f"its answer is longer than {max_bytes:,} bytes", broken="answer"))
-    return bytes(body)
-
-
-def _json(body: bytes) -> object:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
+def words_in(found: object) -> str:
+    """What the service says of an error, in one line; empty when it says nothing."""
+    for part in _parts(found):
+        for name in ("message", "error", "detail"):
+            if isinstance(text := part.get(name), str) and text.strip():
+                return " ".join(text.split())[:_MAX_REASON_CHARS]
+    return ""
 
 
 def _names(found: object) -> tuple[str, ...]:
     """How the service calls the error: `code`, `type` or `status`, at the top or inside `error` or `detail`."""
     names = [part.get(name) for part in _parts(found) for name in ("code", "type", "status")]
     return tuple(name for name in names if isinstance(name, str))
-
-
-def _words(found: object) -> str:
-    for part in _parts(found):
-        for name in ("message", "error", "detail"):
-            if isinstance(text := part.get(name), str) and text.strip():
-                return " ".join(text.split())[:_MAX_REASON_CHARS]
-    return ""
 
 
 def _parts(found: object) -> list[dict[str, Any]]:

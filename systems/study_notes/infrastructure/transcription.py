@@ -6,6 +6,7 @@ the model's answer.
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -96,7 +97,7 @@ class ModelTranscriber:
         self._pause_s = pause_s
 
     async def transcribe(self, audio: bytes, language: str | None) -> Transcript:
-        """See the port. The error is that of the last provider, with the longest wait that one of them named."""
+        """See the port. The error tells of each provider; the wait is the shortest that one of them named."""
         request = ModelRequest(
             instructions=_INSTRUCTIONS,
             prompt=[language or "", Attachment(audio, MEDIA_TYPE)],
@@ -108,8 +109,7 @@ class ModelTranscriber:
             if isinstance(outcome, ModelAnswer):
                 return _transcript(outcome)
             failures.append(outcome)
-        hopeful = [failure for failure in failures if failure.retryable]
-        raise error_of("a part of the recording could not be transcribed", (hopeful or failures)[-1])
+        raise error_of("a part of the recording could not be transcribed", _all_of(failures))
 
     async def _tried(self, chain: LanguageModel, request: ModelRequest) -> ModelAnswer[str] | ModelFailure:
         outcome = await chain.ask(request)
@@ -120,6 +120,14 @@ class ModelTranscriber:
             await asyncio.sleep(self._pause_s)
             outcome = await chain.ask(request)
         return outcome
+
+
+def _all_of(failures: Sequence[ModelFailure]) -> ModelFailure:
+    """One failure for those of all providers: any of them that may pass is reason enough to ask again."""
+    hopeful = [failure for failure in failures if failure.retryable]
+    waits = [failure.retry_after_s or 0.0 for failure in hopeful]
+    message = "; ".join(failure.message for failure in failures)
+    return replace((hopeful or failures)[-1], message=message, retry_after_s=min(waits, default=0.0) or None)
 
 
 def _transcript(answer: ModelAnswer[str]) -> Transcript:

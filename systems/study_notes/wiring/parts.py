@@ -33,7 +33,6 @@ class Parts:
     ocr: Ocr | None
     transcriber: Transcriber | None
     web: httpx2.AsyncClient
-    media: httpx2.AsyncClient
     chains: tuple[ModelChain, ...]
 
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx2
 from fastapi import FastAPI
 
 from penstock import Penstock, Worker
@@ -31,7 +30,6 @@ from systems.study_notes.infrastructure.captions import YoutubeCaptions
 from systems.study_notes.infrastructure.database import open_database
 from systems.study_notes.infrastructure.documents import Documents
 from systems.study_notes.infrastructure.files import StoredFiles
-from systems.study_notes.infrastructure.image_answers import SEARCH_TIMEOUT
 from systems.study_notes.infrastructure.json_exchange import new_client
 from systems.study_notes.infrastructure.library import SqlLibrary
 from systems.study_notes.infrastructure.ocr import ModelOcr
@@ -87,7 +85,6 @@ class StudyNotes:
         await self.engine.close()
         await self.database.close()
         await self._parts.web.aclose()
-        await self._parts.media.aclose()
         for chain in self._parts.chains:
             await chain.close()
 
@@ -209,7 +206,7 @@ def build(
     # The tables' database first: its error names the setting.
     database = open_database(settings.database_url)
     engine = Penstock(job_engine_url(settings.database_url))
-    web, media = httpx2.AsyncClient(timeout=SEARCH_TIMEOUT), new_client()
+    web = new_client()
     model = language_model or model_of(settings, engine.ledger)
     reading = ocr_chain(settings, engine.ledger)
     speech = speech_chains(settings, engine.ledger)
@@ -222,11 +219,10 @@ def build(
             clock=clock or SystemClock(),
             model=model,
             search=image_search or search_of(settings, web),
-            captions=captions or YoutubeCaptions(media, settings.youtube_captions_base_url),
+            captions=captions or YoutubeCaptions(web, settings.youtube_captions_base_url),
             ocr=ocr or (ModelOcr(reading) if reading else None),
             transcriber=transcriber or _transcriber(settings, speech),
             web=web,
-            media=media,
             chains=tuple(chain for chain in (model, reading, *speech) if isinstance(chain, ModelChain)),
         )
     )

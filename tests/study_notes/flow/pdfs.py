@@ -25,3 +25,17 @@ def scanned_pdf() -> bytes:
     canvas.showPage()
     canvas.save()
     return out.getvalue()
+
+
+def mixed_pdf(*pages: str | None) -> bytes:
+    """A PDF with a page for each text, and a drawn one without text for each None."""
+    out = io.BytesIO()
+    canvas = Canvas(out)
+    for text in pages:
+        if text is None:
+            canvas.rect(100, 100, 200, 300, fill=1)
+        else:
+            canvas.drawString(72, 720, text)
+        canvas.showPage()
+    canvas.save()
+    return out.getvalue()

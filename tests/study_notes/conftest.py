@@ -1,0 +1,22 @@
+"""What tests of more than one part of study notes stand on."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from tests.study_notes.wires.media_wires import MediaWires, wires_on
+
+
+@pytest.fixture(scope="session")
+def media_server() -> Iterator[HTTPServer]:
+    server = HTTPServer(host="127.0.0.1", threaded=True)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def media(media_server: HTTPServer) -> MediaWires:
+    """The wires of captions, OCR and speech."""
+    return wires_on(media_server)
