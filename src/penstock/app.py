@@ -8,6 +8,7 @@ from typing import Any, Self
 from penstock.config import load_settings
 from penstock.domain.events import Event
 from penstock.domain.job import JobData
+from penstock.domain.limits import ModelLimit
 from penstock.domain.options import canonical_id, micros
 from penstock.domain.schedule import Schedule
 from penstock.domain.states import JobState, JobStatus, status_of
@@ -43,6 +44,7 @@ class Penstock:
 
     Options are those of `penstock.config.Settings`; what is not given comes from the environment (`PENSTOCK_…`). It
     opens itself at first use; `async with` or `close()` ends it. Two engines in one process do not know each other.
+    limits: what providers of models allow (`penstock.ai.ModelLimit`), kept by all processes of the database together.
     usage_sinks: who besides the ledger is told what model calls used; its workers tell them, `close()` closes them.
     """
 
@@ -51,6 +53,7 @@ class Penstock:
         url: str | None = None,
         *,
         store: Store | None = None,
+        limits: Sequence[ModelLimit] = (),
         usage_sinks: Sequence[UsageSink] = (),
         **settings: Any,
     ) -> None:
@@ -63,7 +66,7 @@ class Penstock:
         self.sinks = SinkOperations(self.store)
         self.events = EventLog(self.store)
         self.producer = Producer(self.store, self.keyring, self.settings.max_payload_bytes, self.jobs)
-        self.ledger = Ledger(self.store, sinks=_distinct(usage_sinks))
+        self.ledger = Ledger(self.store, limits=limits, sinks=_distinct(usage_sinks))
         self.sync = SyncPenstock(self)
         self.schedules: dict[str, Declared] = {}
 

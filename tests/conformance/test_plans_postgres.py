@@ -74,7 +74,7 @@ def claim_case(about: str, **changed: Any) -> Case:
     """A claim of a hundred jobs."""
     params: dict[str, Any] = {
         "queue": "q", "kinds": ["work", "other"], "seal_keys": [], "any_kind": False, "solo": False, "hints": [],
-        "limit": 100, "claim_id": 43, "worker_id": 9, "now": NOW,
+        "held": [], "ahead": [], "limit": 100, "claim_id": 43, "worker_id": 9, "now": NOW,
     }  # fmt: skip
     return case("claim", about, **params | changed)
 
@@ -90,6 +90,8 @@ CASES = [
     claim_case("of any kind", any_kind=True),
     claim_case("from a position on", hints=[{"lane": 2, "after": 2_050_000}]),
     claim_case("of jobs that are not there", kinds=["absent"]),
+    claim_case("without a kind that is held", held=[{"kind": "other", "tenant": None, "whole": True}]),
+    claim_case("with tenants that have had their turn", ahead=[{"tenant": None, "turns": 3}]),
     claim_case("of what is claimed alone", solo=True),
     case("fall_due", now=NOW, limit=500, strict_step=STRICT_STEP),
     case("next_due"),

@@ -10,7 +10,7 @@ from penstock.domain.calls import CallScope, calling
 from penstock.domain.steps import Step
 from penstock.ledger import Ledger
 from penstock.store.base import Store
-from penstock.store.programs.ledger import ClosedCall, close_calls, close_lost_calls
+from penstock.store.programs.calls import close_lost_calls
 from penstock.store.programs.steps import StepWrite, write_steps
 from tests.support.clock import MovableClock
 from tests.support.engine import HandWorker, Work, run_of
@@ -62,7 +62,7 @@ async def test_a_call_closes_once(store: Store, engine: Penstock, ledger: Ledger
     with calling(scope(job=(job := codec.new_id()))):
         opened = await ledger.open("acme-ai", "m")
     await ledger.close(opened, "timeout", input_tokens=1, output_tokens=1)
-    assert await store.run(close_calls([ClosedCall(opened.id, 5, "answered", 9, 9, 0, 9)])) == 0
+    await ledger.close(opened, "answered", input_tokens=9, output_tokens=9)
     [stored] = await engine.jobs.calls(job)
     assert stored.outcome == "timeout"
 
@@ -92,7 +92,8 @@ async def test_the_calls_of_a_lost_run_close_as_unknown_with_their_estimate(
     assert stored[held.id].outcome is None
     clock.advance(3_600)
     assert await store.run(close_lost_calls(clock.now(), cost)) == 1, "that of no job"
-    assert await store.run(close_calls([ClosedCall(loose.id, clock.now(), "answered", 1, 1, 0, 1)])) == 1, (
+    await ledger.close(loose, "answered", input_tokens=1, output_tokens=1)
+    assert [one.name for one in await engine.usage(by="outcome")] == ["unknown", "answered", "open"], (
         "it came all the same"
     )
 

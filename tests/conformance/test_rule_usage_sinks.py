@@ -14,7 +14,7 @@ from penstock.domain.calls import CallScope, calling
 from penstock.ledger import Delivery, Later, Ledger, MeteredCall, Refused, Taken
 from penstock.ledger.sinks import send_owed
 from penstock.store.base import Store
-from penstock.store.programs.ledger import ClosedCall, close_calls, close_lost_calls, late_answer
+from penstock.store.programs.calls import close_lost_calls
 from penstock.store.programs.sinks import (
     declare_sinks,
     drop_refused,
@@ -68,7 +68,7 @@ def books() -> Books:
 
 @pytest.fixture
 def ledger(store: Store, books: Books) -> Ledger:
-    return Ledger(store, lambda *_: 250_000_000, [books])
+    return Ledger(store, lambda *_: 250_000_000, sinks=[books])
 
 
 async def call(ledger: Ledger, outcome: str = "answered", *, output: int | None = 5, tenant: str = "acme") -> str:
@@ -111,16 +111,14 @@ async def test_what_was_used_before_a_sink_was_known_is_not_its_own(store: Store
 async def test_a_call_whose_tokens_are_not_known_is_owed_when_they_are(
     store: Store, ledger: Ledger, books: Books, clock: MovableClock
 ):
-    late = await call(ledger, "timeout", output=None)
+    late = await ledger.open("acme-ai", "m", input_estimate=10)
+    await ledger.close(late, "timeout")
     await send_owed(store, books)
     assert books.told == []
-    answer = ClosedCall(late, clock.now(), "answered", 10, 7, 0, 1_000_000_000)
-    assert await store.run(late_answer(answer))
-    assert not await store.run(late_answer(answer)), "it is known"
+    for tokens in (7, 8):  # the second time it is known
+        await ledger.close(late, "answered", input_tokens=10, output_tokens=tokens, cached_tokens=0, late=True)
     await send_owed(store, books)
-    assert [(one.id, one.output_tokens, one.outcome, one.cost) for one in books.told] == [
-        (late, 7, "timeout", Decimal(1))
-    ]
+    assert [(one.id, one.output_tokens, one.outcome) for one in books.told] == [(late.id, 7, "timeout")]
 
 
 async def test_an_estimate_is_never_billed_but_what_came_back_is(
@@ -131,7 +129,7 @@ async def test_an_estimate_is_never_billed_but_what_came_back_is(
     assert await store.run(close_lost_calls(clock.now(), lambda *_: 1)) == 1
     await send_owed(store, books)
     assert books.told == []
-    assert await store.run(close_calls([ClosedCall(opened.id, clock.now(), "answered", 1, 2, 0, 3)])) == 1
+    await ledger.close(opened, "answered", input_tokens=1, output_tokens=2)
     await send_owed(store, books)
     assert [one.output_tokens for one in books.told] == [2]
 

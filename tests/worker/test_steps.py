@@ -125,7 +125,9 @@ async def test_steps_may_run_at_once_and_know_for_whom_they_call(any_engine: Pen
         return number
 
     async def handle(job: Job[Note]) -> list[int]:
-        assert current_scope() is None
+        outside = current_scope()
+        assert outside is not None
+        assert outside.step is None
         return list(await asyncio.gather(*(job.step(f"look {n}", look, n) for n in range(20))))
 
     handle_ = await any_engine.enqueue(Note())

@@ -12,6 +12,7 @@ from penstock.ai.offline import OfflineModel
 from penstock.ai.policy import CallPolicy
 from penstock.ai.port import LanguageModel, Provider
 from penstock.ai.request import Attachment, ModelRequest
+from penstock.domain.limits import ModelLimit
 
 __all__ = [
     "AdaptiveTimeout",
@@ -27,6 +28,7 @@ __all__ = [
     "ModelError",
     "ModelErrorKind",
     "ModelFailure",
+    "ModelLimit",
     "ModelRequest",
     "OfflineModel",
     "Provider",

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from penstock.ai.answers import NO_USAGE, Usage
 from penstock.ai.errors import ModelErrorKind
+from penstock.ai.headers import rates_in, retry_after_in
 from penstock.ai.request import ModelRequest
 from penstock.domain.calls import CallScope
 
@@ -43,6 +45,16 @@ class CallEnd:
     limits: Mapping[str, str] = field(default_factory=dict)
     retry_after_s: float | None = None
     late: bool = False
+
+    @property
+    def rates(self) -> Mapping[str, int]:
+        """The rates a minute that the provider told: `requests`, `input_tokens`, `output_tokens`."""
+        return rates_in(self.limits)
+
+    def pause_s(self, now: datetime) -> float:
+        """How long the provider wants no further call (seconds); 0 where it did not say."""
+        said = self.retry_after_s if self.outcome == "rate_limit" else None
+        return said or retry_after_in(self.limits, now) or 0.0
 
 
 class GatedCall(Protocol):

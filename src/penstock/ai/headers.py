@@ -21,6 +21,22 @@ _RESETS = (
     ("anthropic-ratelimit-input-tokens-remaining", "anthropic-ratelimit-input-tokens-reset"),
     ("anthropic-ratelimit-output-tokens-remaining", "anthropic-ratelimit-output-tokens-reset"),
 )
+_RATES = {
+    "x-ratelimit-limit-requests": "requests",
+    "anthropic-ratelimit-requests-limit": "requests",
+    "anthropic-ratelimit-input-tokens-limit": "input_tokens",
+    "anthropic-ratelimit-output-tokens-limit": "output_tokens",
+}
+
+
+def rates_in(limits: Mapping[str, str]) -> dict[str, int]:
+    """The rates a minute that a provider tells (headers in lower case): `requests`, `input_tokens`, `output_tokens`.
+
+    Some tell a rate of another period under the same name; a rate is therefore only to be taken where it is lower than
+    what one knows.
+    """
+    told = {rate: _number(limits.get(header)) for header, rate in _RATES.items()}
+    return {rate: int(number) for rate, number in told.items() if number is not None and number >= 1}
 
 
 def limits_in(headers: Mapping[str, str]) -> dict[str, str]:

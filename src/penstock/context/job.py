@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar, overload
 
+from penstock.context.resting import StepCaller
 from penstock.context.steps import StepPort, Steps
 from penstock.context.streams import Stream
 from penstock.domain.calls import CallScope
@@ -218,6 +219,11 @@ class Job(Generic[T]):
         `name`. Raises SignalTimeout after `timeout` (seconds or a timedelta), InvalidJob.
         """
         return await self._steps().wait_for(signal, timeout, name)
+
+    @property
+    def caller(self) -> StepCaller:
+        """Who calls models in this handler outside of its steps."""
+        return self._steps().caller
 
     def _steps(self) -> Steps:
         if self.memory is None:

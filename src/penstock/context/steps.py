@@ -11,6 +11,7 @@ from typing import Any, NoReturn, Protocol, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json
 
+from penstock.context.resting import Resting, StepCaller
 from penstock.domain.calls import CallScope, calling
 from penstock.domain.job import is_count, seconds_of
 from penstock.domain.retry import LONGEST_S, RetryPolicy, next_delay
@@ -58,6 +59,8 @@ class Steps:
         self._asked: set[str] = set()
         self._sleeps = 0
         self._waits = False
+        self._resting = Resting()
+        self.caller = StepCaller(scope, self._resting)
 
     @property
     def unasked(self) -> list[str]:
@@ -87,9 +90,9 @@ class Steps:
             except ValidationError as error:
                 self._port.refitted(name, f"{error.error_count()} errors, the first: {error.errors()[0]['msg']}")
         began = self._port.now()
-        with calling(self._scope._replace(step=name)):
+        with self._resting.working(), calling(StepCaller(self._scope._replace(step=name), self._resting)):
             result = await _tried(partial(_called, call, args, timeout_s), tries, retry)
-        await self._port.store(Step(name, _dumped(name, adapter, result)), began)
+            await self._port.store(Step(name, _dumped(name, adapter, result)), began)
         return result
 
     async def sleep(self, duration: float | timedelta, name: str | None) -> None:

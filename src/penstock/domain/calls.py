@@ -1,9 +1,9 @@
-"""For whom a model is called: the job, the run and the step of the moment. Set around steps, read by the ledger."""
+"""For whom a model is called: the job, run and step of the moment. Set around handlers and steps, read by gates."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn, Protocol
 
 
 class CallScope(NamedTuple):
@@ -23,19 +23,51 @@ class CallScope(NamedTuple):
         return self.job_id if self.step is None else f"{self.job_id}:{self.step}"
 
 
-_SCOPE: ContextVar[CallScope | None] = ContextVar("penstock_call_scope", default=None)
+class Caller(Protocol):
+    """Who calls. A call that has to wait long lets its run go, so that the slot is free: `at_rest`, then `leave`."""
+
+    @property
+    def scope(self) -> CallScope: ...
+
+    async def at_rest(self) -> None:
+        """Wait until the run could end and lose nothing that is under way or paid for, which may be never."""
+        ...
+
+    def go_on(self, *, called: bool) -> None:
+        """It waits no more, because a call is made or for another reason."""
+        ...
+
+    def leave(self, until: int, reason: str) -> NoReturn:
+        """End the run; its job goes on at `until` (µs). Raises Suspended."""
+        ...
+
+
+class _HasCaller(Protocol):
+    @property
+    def caller(self) -> Caller: ...
+
+
+CALLER: ContextVar[_HasCaller | CallScope | None] = ContextVar("penstock_caller", default=None)
+"""Set by workers around each handler and by steps around what they call. A bare scope: its run cannot leave."""
+
+
+def current_caller() -> Caller | None:
+    """Who calls here; None outside of runs."""
+    found = CALLER.get()
+    return None if found is None or isinstance(found, CallScope) else found.caller
 
 
 def current_scope() -> CallScope | None:
-    """For whom a call made here is; None outside of steps."""
-    return _SCOPE.get()
+    """For whom a call made here is; None outside of jobs."""
+    found = CALLER.get()
+    return found if found is None or isinstance(found, CallScope) else found.caller.scope
 
 
 @contextmanager
-def calling(scope: CallScope) -> Iterator[None]:
-    """Calls made inside are for this scope."""
-    token = _SCOPE.set(scope)
+def calling(caller: _HasCaller | CallScope) -> Iterator[None]:
+    """Calls made inside are this one's."""
+    token = CALLER.set(caller)
     try:
         yield
     finally:
-        _SCOPE.reset(token)
+        CALLER.reset(token)

@@ -1,24 +1,24 @@
-"""`Ledger`: a gate around model calls that opens a row before each and closes it after."""
+"""`Ledger`: the gate around model calls. It keeps limits, opens a row before each call and closes it after."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from penstock import codec
-from penstock.domain.calls import CallScope, current_scope
-from penstock.errors import StoreUnavailable
+from penstock.domain.calls import CallScope, current_caller, current_scope
+from penstock.domain.limits import ModelLimit, Rates
+from penstock.domain.options import moment_of
+from penstock.ledger.desk import CallDesk
+from penstock.ledger.pressure import Pressure
 from penstock.ledger.prices import cost_of
 from penstock.ledger.sinks import UsageSink
 from penstock.store.base import Store
-from penstock.store.programs.ledger import ClosedCall, OpenCall, close_calls, late_answer, open_calls
+from penstock.store.programs.calls import NOTHING, ClosedCall, End, OpenCall, Reserved, Told
 from penstock.store.programs.sinks import declare_sinks
 
 if TYPE_CHECKING:  # who calls no models does not load them
     from penstock.ai.gate import CallEnd, CallInfo
-
-logger = logging.getLogger(__name__)
 
 Cost = Callable[[str, str, int | None, int | None, int | None], int | None]
 """As `cost_of`."""
@@ -26,26 +26,51 @@ _CHARACTERS_A_TOKEN = 4
 """An estimate before the call; the provider's own count replaces it after."""
 
 
-class Ledger:
-    """Writes the calls of this process. `cost`: what a call costs, for those with prices of their own.
+class Opened(NamedTuple):
+    """A call that was let through, and what it has reserved at its limits."""
 
-    `sinks`: who else is told what calls used. Give it to a `ModelChain` as its gate: then each real call is in the
-    ledger, for the step of the moment.
+    call: OpenCall
+    reserved: Reserved
+
+    @property
+    def id(self) -> str:
+        """Of its row."""
+        return self.call.id
+
+
+class Ledger:
+    """Lets the calls of this process through, and writes them. Give it to a `ModelChain` as its gate.
+
+    limits: what providers allow, kept by all processes together; cost: what a call costs, for those with prices of
+    their own; sinks: who else is told what calls used. `pressure` says what waits.
     """
 
-    def __init__(self, store: Store, cost: Cost = cost_of, sinks: Sequence[UsageSink] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        cost: Cost = cost_of,
+        *,
+        limits: Sequence[ModelLimit] = (),
+        sinks: Sequence[UsageSink] = (),
+    ) -> None:
         self._store = store
         self._cost = cost
         self.sinks = tuple(sinks)
         self._undeclared = [sink.name for sink in sinks]
+        self.pressure = Pressure()
+        self._desk = CallDesk(store, limits, self.pressure)
         self._late: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def call(self, info: "CallInfo") -> AsyncIterator["_Noted"]:
-        """The gate: a row is there before the call is made. Raises StoreUnavailable, and then nothing is called."""
+        """The gate: waits for its limits; then a row is there before the call is made.
+
+        A call of a job that has to wait past a moment gives its slot back: raises Suspended, which ends the run without
+        an attempt. Raises StoreUnavailable, and then nothing is called.
+        """
         asked = len(info.request.instructions) + len(info.request.prompt_text)
         opened = await self.open(
-            info.provider, info.model, scope=info.scope, tried=info.number,
+            info.provider, info.model, scope=info.scope, tried=info.number, account=info.account,
             input_estimate=asked // _CHARACTERS_A_TOKEN,
             output_estimate=info.request.max_output_tokens,
         )  # fmt: skip
@@ -63,17 +88,16 @@ class Ledger:
         *,
         scope: CallScope | None = None,
         tried: int = 1,
+        account: str = "",
         input_estimate: int | None = None,
         output_estimate: int | None = None,
-    ) -> OpenCall:
-        """A call about to be made, for `scope` or the step of the moment. Raises StoreUnavailable."""
+    ) -> Opened:
+        """A call about to be made, for `scope` or the step of the moment. Raises as `call`."""
         call = OpenCall(
-            codec.new_id(), scope or current_scope(), provider, model, tried, self._store.clock.now(), input_estimate,
-            output_estimate,
-        )  # fmt: skip
+            codec.new_id(), scope or current_scope(), provider, model, tried, input_estimate, output_estimate, account
+        )
         await self.declare_sinks()
-        await self._store.run(open_calls([call]))
-        return call
+        return Opened(call, await self._desk.open(call, current_caller()))
 
     async def declare_sinks(self) -> None:
         """From now on its sinks are owed what calls use, also those of other processes. Raises StoreUnavailable."""
@@ -83,49 +107,47 @@ class Ledger:
 
     async def close(
         self,
-        call: OpenCall,
+        opened: Opened,
         outcome: str,
         *,
         input_tokens: int | None = None,
         output_tokens: int | None = None,
         cached_tokens: int | None = None,
+        told: Told = NOTHING,
+        late: bool = False,
     ) -> ClosedCall:
         """How it has ended: `answered`, the kind of its failure or `cancelled`; tokens as far as they are known.
 
-        While the store is away it stays open; the leader closes it as `unknown`.
+        told: what the provider said of its limits. late: it had been closed, and only what it used is new. While the
+        store is away it stays open; the leader closes it as `unknown`.
         """
-        closed = self._closed(call, outcome, input_tokens, output_tokens, cached_tokens)
-        try:
-            await self._store.run(close_calls([closed]))
-        except StoreUnavailable as error:
-            logger.warning("model call %s could not be closed in the ledger: %s", call.id, error)
+        cost = self._cost(opened.call.provider, opened.call.model, input_tokens, output_tokens, cached_tokens)
+        now = self._store.clock.now()
+        closed = ClosedCall(opened.id, now, outcome, input_tokens, output_tokens, cached_tokens, cost)
+        await self._desk.close(End(opened.call, closed, opened.reserved, told, late))
         return closed
 
-    def answered_late(self, call: OpenCall, end: "CallEnd") -> None:
+    async def close_as(self, opened: Opened, end: "CallEnd") -> None:
+        """Close a call as its gate was told."""
+        used, now = end.usage, self._store.clock.now()
+        pause_us = int(end.pause_s(moment_of(now)) * 1_000_000)
+        told = Told(Rates(**end.rates), now + pause_us if pause_us else 0)
+        await self.close(
+            opened, end.outcome, input_tokens=used.input_tokens, output_tokens=used.output_tokens,
+            cached_tokens=used.cached_tokens, told=told, late=end.late,
+        )  # fmt: skip
+
+    def answered_late(self, opened: Opened, end: "CallEnd") -> None:
         """What a call used that nobody waited for any more."""
-        used = end.usage
-        closed = self._closed(call, end.outcome, used.input_tokens, used.output_tokens, used.cached_tokens)
-        task = asyncio.get_running_loop().create_task(self._write_late(closed), name="penstock-ledger")
+        task = asyncio.get_running_loop().create_task(self.close_as(opened, end), name="penstock-ledger")
         self._late.add(task)
         task.add_done_callback(self._late.discard)
-
-    async def _write_late(self, closed: ClosedCall) -> None:
-        try:
-            await self._store.run(late_answer(closed))
-        except StoreUnavailable as error:
-            logger.warning("what model call %s used could not be written: %s", closed.id, error)
-
-    def _closed(
-        self, call: OpenCall, outcome: str, sent: int | None, answered: int | None, cached: int | None
-    ) -> ClosedCall:
-        cost = self._cost(call.provider, call.model, sent, answered, cached)
-        return ClosedCall(call.id, self._store.clock.now(), outcome, sent, answered, cached, cost)
 
 
 class _Noted:
     """One call that was let through."""
 
-    def __init__(self, ledger: Ledger, opened: OpenCall) -> None:
+    def __init__(self, ledger: Ledger, opened: Opened) -> None:
         self._ledger = ledger
         self._opened = opened
         self._end: CallEnd | None = None
@@ -141,12 +163,7 @@ class _Noted:
     async def close(self) -> None:
         """Write how it ended."""
         self._closed = True
-        end = self._end
-        if end is None:  # something was raised before anybody could tell
+        if self._end is None:  # something was raised before anybody could tell
             await self._ledger.close(self._opened, "unknown")
-            return
-        used = end.usage
-        await self._ledger.close(
-            self._opened, end.outcome, input_tokens=used.input_tokens, output_tokens=used.output_tokens,
-            cached_tokens=used.cached_tokens,
-        )  # fmt: skip
+        else:
+            await self._ledger.close_as(self._opened, self._end)

@@ -66,6 +66,8 @@ async def _scheduled(store: Store, row: JobRow, state: JobState) -> Why:
         "sleep": "its handler sleeps until then",
     }
     reason = words.get(row.reason or "", row.reason or "its time has not come")
+    if reason.startswith("limit "):
+        reason = f"a limit keeps its model call: {reason.removeprefix('limit ')}"
     if row.reason == "signal":
         steps = (await store.read(steps_of([row.id])))[row.id]
         signals = [repr(one.step.signal) for one in steps if one.step.signal and one.step.result is None]

@@ -1,13 +1,13 @@
 """Claims of one worker: what is asked, and which claims are under way."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from penstock.store.base import Store
 from penstock.store.program import Program
-from penstock.store.programs.claim import Claimed, ClaimRequest, admit, claim
+from penstock.store.programs.claim import Claimed, ClaimRequest, HeldKind, admit, claim
 from penstock.worker.feed import Feed
 from penstock.worker.outage import Outage
 
@@ -29,11 +29,17 @@ class Claims:
     worker_id: Callable[[], int]
     under_way: set[int] = field(default_factory=set)
 
-    async def claim(self, feed: Feed, limit: int, *, solo: bool = False) -> Claimed:
-        """Claim from one queue. A wake-up that comes meanwhile makes it due again. Raises StoreUnavailable."""
+    async def claim(
+        self, feed: Feed, limit: int, *, solo: bool = False, only: Sequence[str] = (), held: Sequence[HeldKind] = ()
+    ) -> Claimed:
+        """Claim from one queue; `only` these kinds if there are any, none that are `held`.
+
+        A wake-up that comes meanwhile makes it due again. Raises StoreUnavailable.
+        """
         request = ClaimRequest(
-            feed.name, self.kinds, limit, secrets.randbits(63), self.worker_id(), self.seal_keys, solo,
-            feed.settings.unknown_kinds == "fail", feed.settings.gated, {} if solo else feed.after,
+            feed.name, tuple(only) or self.kinds, limit, secrets.randbits(63), self.worker_id(), self.seal_keys, solo,
+            feed.settings.unknown_kinds == "fail" and not only, feed.settings.gated, {} if solo else feed.after, held,
+            feed.turns.ahead,
         )  # fmt: skip
         feed.due, was_due = False, feed.due
         self.under_way.add(request.claim_id)

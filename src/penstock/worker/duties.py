@@ -9,8 +9,8 @@ from functools import partial
 from penstock.config import Settings
 from penstock.ledger import cost_of
 from penstock.store.base import Store
+from penstock.store.programs.calls import close_lost_calls
 from penstock.store.programs.events import number_events
-from penstock.store.programs.ledger import close_lost_calls
 from penstock.store.programs.sinks import prune_calls
 from penstock.store.programs.upkeep import prune, tick
 from penstock.worker.maintenance import Duty

@@ -53,13 +53,13 @@ class Engine(Protocol):
         ...
 
     @property
-    def schedules(self) -> Mapping[str, Declared]:
-        """The schedules this code declares, by name."""
+    def ledger(self) -> Ledger:
+        """Lets model calls through, knows what waits for that, and which sinks are told of calls."""
         ...
 
     @property
-    def ledger(self) -> Ledger:
-        """Its model calls, and the sinks that are told of them."""
+    def schedules(self) -> Mapping[str, Declared]:
+        """The schedules this code declares, by name."""
         ...
 
     @property

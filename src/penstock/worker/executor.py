@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from penstock.clock import Clock
 from penstock.context import Job
+from penstock.domain.calls import calling
 from penstock.domain.claimed import ClaimedJob
 from penstock.domain.outcomes import Failed, Outcome
 from penstock.registry import HandlerEntry, Registry
@@ -150,7 +151,8 @@ class Executor(Service):
         try:
             if run.stop is None and run.entry is not None:
                 run.entered = True
-                outcome = self._returned(run.entry, run.entry.call(job))
+                with calling(job):
+                    outcome = self._returned(run.entry, run.entry.call(job))
         except BaseException as error:  # noqa: BLE001 - a handler's exit must not end the worker; a thread comes back
             outcome = self._raised(run, error)
         try:

@@ -8,6 +8,7 @@ from penstock.domain.queue import Queue
 from penstock.store.programs.claim import Claimed
 from penstock.worker.pacing import jittered
 from penstock.worker.stats import Counts
+from penstock.worker.turns import Turns
 
 SOON_S = 0.05
 """A job is claimed ahead of a free slot only if, at the pace of late, it starts within this."""
@@ -25,7 +26,7 @@ class Feed:
 
     due: whether there may be something to claim; look_at: when to look even if nothing woke us; solo_at: when to ask
     for jobs that must be claimed alone; low: with so few in the buffer it is time for the next claim; after: lane ->
-    position up to which all is claimed, a hint until `hints_until`.
+    position up to which all is claimed, a hint until `hints_until`; turns: whose turn it is of its tenants.
     """
 
     def __init__(self, name: str, settings: Queue, counts: Counts, poll_s: float, now: float) -> None:
@@ -41,6 +42,7 @@ class Feed:
         self.hints_until = now
         self.low = 0
         self._poll_s = poll_s
+        self.turns = Turns()
         self._mean_s: float | None = None
 
     def wake(self, *, tail: bool = False) -> None:
@@ -87,6 +89,7 @@ class Feed:
         if not self.buffer:
             self.moved_at = now
         self.buffer.extend(claimed.jobs)
+        self.turns.taken(claimed.jobs)
         if claimed.full:
             self.due = True
         # A lane's jobs come in the order of their positions: the last one stays.

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from penstock.domain.claimed import ClaimedJob
 from penstock.errors import StoreUnavailable
+from penstock.ledger.pressure import ARRIVES_S, Pressure
 from penstock.store.base import Store, Topics
 from penstock.store.program import Topic
-from penstock.store.programs.claim import Claimed, fall_due, solo_waiting
+from penstock.store.programs.claim import Claimed, HeldKind, fall_due, solo_waiting
 from penstock.store.programs.workers import cancels_of_worker
 from penstock.worker.claims import Claims
 from penstock.worker.executor import Executor
@@ -50,6 +51,7 @@ class Fetcher(Service):
         executor: Executor,
         backs: Backs,
         claims: Claims,
+        pressure: Pressure,
         on_failure: OnFailure,
         *,
         prefetch: int,
@@ -63,6 +65,7 @@ class Fetcher(Service):
         self._executor = executor
         self._backs = backs
         self._claims = claims
+        self._pressure = pressure
         self._prefetch = prefetch
         self._solo = SoloTurn(self)
         self._wake = asyncio.Event()
@@ -75,12 +78,14 @@ class Fetcher(Service):
         """Listen and begin to claim."""
         self._loop = asyncio.get_running_loop()
         self._subscription = self._store.subscribe(self._on_wake)
+        self._deafen = self._pressure.listen(self._on_room)
         self._task = self.hold(self._live())
 
     async def stop(self, patience_s: float = 5.0) -> None:
         """Claim no more, let a claim that is under way come in, give back what has not started."""
         self.closing = True
         self._subscription.close()
+        self._deafen()
         self._wake.set()
         self._solo.freed()
         await asyncio.wait([self._task], timeout=patience_s)
@@ -155,6 +160,12 @@ class Fetcher(Service):
         if self._claims.under_way:
             self._cancelled.add(job_id)
 
+    def _on_room(self) -> None:
+        """Model calls that waited have gone."""
+        for feed in self.feeds.values():
+            feed.due = True
+        self._wake.set()
+
     def _on_wake(self, topics: Topics) -> None:
         if not topics:
             self._see_cancels = True
@@ -223,15 +234,36 @@ class Fetcher(Service):
         if not candidates or self.closing:
             return False
         feed = self.feeds[self._rotation.pick(candidates)]
-        claimed = await self.claim(feed, min(self._wanted(feed), MAX_BATCH))
+        wanted = min(self._wanted(feed), MAX_BATCH)
+        tight = [kind for kind in self._pressure.tight() if kind in self._claims.kinds]
+        if tight:
+            await self._claim_around(feed, wanted, tight)
+        else:
+            self._take(feed, await self.claim(feed, wanted))
+        return True
+
+    async def _claim_around(self, feed: Feed, wanted: int, tight: Sequence[str]) -> None:
+        """Claim what no limit keeps, and of kinds whose model calls wait only as many as are soon let through."""
+        claimed = await self.claim(feed, wanted, held=[HeldKind(kind, whole=True) for kind in tight])
+        self._take(feed, claimed)
+        room = min(wanted - len(claimed.jobs), self._pressure.room())
+        if room > 0:
+            full = [HeldKind(*who) for who in self._pressure.full()]
+            claimed = await self.claim(feed, room, only=tight, held=full)
+            self._pressure.comes(len(claimed.jobs))
+            self._take(feed, claimed)
+        feed.look_at = min(feed.look_at, self._loop.time() + ARRIVES_S)
+
+    def _take(self, feed: Feed, claimed: Claimed) -> None:
         feed.take(claimed, self._loop.time(), self._store.clock.now())
         self._drop_cancelled(feed)
         self._feed(feed)
-        return True
 
-    async def claim(self, feed: Feed, limit: int, *, solo: bool = False) -> Claimed:
-        """Claim from one queue."""
-        claimed = await self._claims.claim(feed, limit, solo=solo)
+    async def claim(
+        self, feed: Feed, limit: int, *, solo: bool = False, only: Sequence[str] = (), held: Sequence[HeldKind] = ()
+    ) -> Claimed:
+        """Claim from one queue, as `Claims.claim`."""
+        claimed = await self._claims.claim(feed, limit, solo=solo, only=only, held=held)
         for job in claimed.stopped:
             self._backs.cancelled(job, "its cancel was requested")
         return claimed

@@ -83,6 +83,7 @@ class Parts:
             self.executor,
             Backs(self._release, self._cancelled, self._may_claim),
             Claims(store, outage, plan.registry.kinds, engine.keyring.ids, lambda: registration.worker_id),
+            engine.ledger.pressure,
             on_failure,
             prefetch=engine.settings.prefetch,
         )

@@ -12,6 +12,7 @@ from contextvars import Context, copy_context
 from typing import Any, cast
 
 from penstock.context import Job
+from penstock.domain.calls import CALLER
 from penstock.domain.outcomes import Outcome
 from penstock.registry import HandlerEntry
 from penstock.worker.run import Run
@@ -71,6 +72,7 @@ class HandlerTasks:
             run.task, run.entered = task, True
             task.set_name(run.label)
             handler: Any = entry.call(job)
+            token = CALLER.set(job)
             try:
                 step = handler.send(None)
             except StopIteration as end:
@@ -81,6 +83,7 @@ class HandlerTasks:
                 self._go_on()
                 await self._finish(run, entry, handler, step)
                 return
+            CALLER.reset(token)
             self._ended(run, outcome)
             if self._loop.time() >= until or task.cancelling() or copy_context() != fresh:
                 break

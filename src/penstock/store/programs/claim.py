@@ -16,12 +16,21 @@ from penstock.store.program import Call, Steps, program, wake_queues
 _POSITION = attrgetter("position")
 
 
+class HeldKind(NamedTuple):
+    """Jobs that a worker does not want now: of a kind (`whole`), or of a kind and tenant."""
+
+    kind: str
+    tenant: str | None = None
+    whole: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
     """What a worker asks of one queue.
 
     `claim_id`: random 63-bit fence of everything the claimed runs write. `after`: lane id -> position already claimed.
     `gated`: the queue has a rate or a total, so that claims must take turns. `any_kind`: also kinds it does not know.
+    `held`: what it does not want now. `ahead`: how many turns tenants have had that others have not.
     """
 
     queue: str
@@ -34,6 +43,8 @@ class ClaimRequest:
     any_kind: bool = False
     gated: bool = False
     after: Mapping[int, int] = field(default_factory=dict)
+    held: Sequence[HeldKind] = ()
+    ahead: Mapping[str | None, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +82,7 @@ def claim(request: ClaimRequest, now: int) -> Steps[Claimed]:
             return Claimed([], full=False, next_at=next_at)
     rows = yield Call("claim", _params(request, limit, now), only=not request.gated)
     full = len(rows) >= limit
-    jobs = _in_order([ClaimedJob._make(row) for row in rows])
+    jobs = _in_order([ClaimedJob._make(row) for row in rows], request.ahead)
     unadmitted = any(job.concurrency_key is not None for job in jobs)
     stopped: Sequence[ClaimedJob] = ()
     if request.gated:
@@ -99,6 +110,8 @@ def _params(request: ClaimRequest, limit: int, now: int) -> dict[str, object]:
         "any_kind": request.any_kind,
         "solo": request.solo,
         "hints": codec.rows([{"lane": lane, "after": after} for lane, after in request.after.items()]),
+        "held": codec.rows([held._asdict() for held in request.held]),
+        "ahead": codec.rows([{"tenant": tenant, "turns": turns} for tenant, turns in request.ahead.items()]),
         "limit": limit,
         "claim_id": request.claim_id,
         "worker_id": request.worker_id,
@@ -106,7 +119,7 @@ def _params(request: ClaimRequest, limit: int, now: int) -> dict[str, object]:
     }
 
 
-def _in_order(jobs: list[ClaimedJob]) -> list[ClaimedJob]:
+def _in_order(jobs: list[ClaimedJob], ahead: Mapping[str | None, int]) -> list[ClaimedJob]:
     """The claimed jobs as the statement chose them: by priority (unless the queue ages), a turn per tenant, age."""
     jobs.sort(key=_POSITION)
     if len({job.tenant for job in jobs}) < 2:
@@ -116,7 +129,7 @@ def _in_order(jobs: list[ClaimedJob]) -> list[ClaimedJob]:
     for job in jobs:
         band = -job.level if job.aging_step is None else 0
         turns[job.tenant, band] += 1
-        placed.append((band, turns[job.tenant, band], job.position, job))
+        placed.append((band, turns[job.tenant, band] + ahead.get(job.tenant, 0), job.position, job))
     return [job for *_, job in sorted(placed, key=lambda one: one[:3])]
 
 

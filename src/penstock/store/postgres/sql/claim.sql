@@ -6,17 +6,22 @@
 -- The correlated LIMITs and the ctid array leave the planner no way but the index, whatever its statistics say; the
 -- state as text, because as it is it would offer the index of all that is ready.
 WITH wanted AS MATERIALIZED (
-    SELECT l.id, l.kind, l.tenant, coalesce(h.after, -9223372036854775807) AS after, q.aging_step
+    SELECT l.id, l.kind, l.tenant, coalesce(h.after, -9223372036854775807) AS after, q.aging_step,
+           coalesce(a.turns, 0) AS ahead
     FROM penstock.lanes l
     LEFT JOIN penstock.queues q ON q.name = l.queue
     LEFT JOIN json_to_recordset(:hints::json) AS h(lane integer, after bigint) ON h.lane = l.id
+    LEFT JOIN json_to_recordset(:ahead::json) AS a(tenant text, turns bigint) ON a.tenant IS NOT DISTINCT FROM l.tenant
     WHERE l.queue = :queue AND l.solo = :solo AND q.paused_at IS NULL
       AND (:any_kind OR l.kind IN (SELECT json_array_elements_text(:kinds::json)))
       AND (l.seal_key IS NULL OR l.seal_key IN (SELECT json_array_elements_text(:seal_keys::json)))
+      AND NOT EXISTS (
+          SELECT FROM json_to_recordset(:held::json) AS n(kind text, tenant text, whole boolean)
+          WHERE n.kind = l.kind AND (n.whole OR n.tenant IS NOT DISTINCT FROM l.tenant))
 ), heads AS MATERIALIZED (
     SELECT w.id AS lane, j.position,
            CASE WHEN w.aging_step IS NULL THEN -j.priority ELSE 0 END AS band,
-           row_number() OVER (
+           w.ahead + row_number() OVER (
                PARTITION BY w.tenant, CASE WHEN w.aging_step IS NULL THEN j.priority ELSE 0 END
                ORDER BY j.position) AS turn
     FROM wanted w CROSS JOIN LATERAL (

@@ -1,22 +1,23 @@
 -- name: open_calls
 INSERT INTO penstock.calls (
     id, job_id, claim_id, attempt, kind, step, flow_id, tenant, provider, model, tried, input_estimate, output_estimate,
-    opened_at)
-SELECT id, job, claim, attempt, kind, step, flow, tenant, provider, model, tried, input, output, at
+    opened_at, account, limits)
+SELECT id, job, claim, attempt, kind, step, flow, tenant, provider, model, tried, input, output, at, account, limits
 FROM json_to_recordset(:rows::json) AS c(
     id uuid, job uuid, claim bigint, attempt smallint, kind text, step text, flow uuid, tenant text, provider text,
-    model text, tried smallint, input integer, output integer, at bigint);
+    model text, tried smallint, input integer, output integer, at bigint, account text, limits json);
 
 -- name: close_calls
--- A call closes once. But what the leader has closed as unknown is better known when it comes back all the same, and of a
--- call that nobody waited for any more a late answer still says what it used. Sinks are owed what is known for good.
+-- A call closes once. `was_unknown`: the leader has closed it, and what it came to is known all the same. Sinks are owed
+-- what is known for good.
 WITH ended AS (
     UPDATE penstock.calls c SET
         closed_at = r.at, outcome = r.outcome, input_tokens = r.input, output_tokens = r.output,
         cached_tokens = r.cached, cost = r.cost
     FROM json_to_recordset(:rows::json) AS r(
         id uuid, at bigint, outcome text, input integer, output integer, cached integer, cost bigint)
-    WHERE c.id = ANY (ARRAY[r.id]) AND (c.closed_at IS NULL OR c.outcome = 'unknown')
+    WHERE c.id = ANY (ARRAY[r.id])
+      AND CASE WHEN :was_unknown THEN c.outcome = 'unknown' ELSE c.closed_at IS NULL END
     RETURNING c.id, c.closed_at, c.outcome, c.output_tokens
 ), owed AS (
     INSERT INTO penstock.usage_owed (sink, call_id, due_at)
@@ -27,20 +28,30 @@ WITH ended AS (
 SELECT id FROM ended;
 
 -- name: late_answers
+-- What a call used that nobody waited for any more; how it ended stays.
 WITH known AS (
-    UPDATE penstock.calls SET input_tokens = :input, output_tokens = :output, cached_tokens = :cached, cost = :cost
-    WHERE id = :id AND closed_at IS NOT NULL AND output_tokens IS NULL
-    RETURNING id, output_tokens
+    UPDATE penstock.calls c SET
+        input_tokens = r.input, output_tokens = r.output, cached_tokens = r.cached, cost = r.cost
+    FROM json_to_recordset(:rows::json) AS r(
+        id uuid, at bigint, input integer, output integer, cached integer, cost bigint)
+    WHERE c.id = ANY (ARRAY[r.id]) AND c.closed_at IS NOT NULL AND c.output_tokens IS NULL
+    RETURNING c.id, c.output_tokens, r.at
 ), owed AS (
     INSERT INTO penstock.usage_owed (sink, call_id, due_at)
-    SELECT s.name, k.id, :now FROM penstock.usage_sinks s CROSS JOIN known k WHERE k.output_tokens IS NOT NULL
+    SELECT s.name, k.id, k.at FROM penstock.usage_sinks s CROSS JOIN known k WHERE k.output_tokens IS NOT NULL
     ON CONFLICT DO NOTHING
 )
 SELECT id FROM known;
 
+-- name: withdraw_calls
+-- Let through, but given up before they were made.
+DELETE FROM penstock.calls
+WHERE id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid)) AND closed_at IS NULL
+RETURNING id;
+
 -- name: lost_calls
 -- Open calls whose run no longer holds its job, or that no job made and that are too old to be on their way.
-SELECT c.id, c.provider, c.model, c.input_estimate, c.output_estimate FROM penstock.calls c
+SELECT c.id, c.provider, c.model, c.input_estimate, c.output_estimate, c.account, c.limits FROM penstock.calls c
 WHERE c.closed_at IS NULL AND c.opened_at < :before AND (
     CASE WHEN c.job_id IS NULL THEN c.opened_at < :ownerless_before
          ELSE NOT EXISTS (SELECT FROM penstock.jobs j WHERE j.id = c.job_id AND j.claim_id = c.claim_id) END)

@@ -6,11 +6,15 @@ UPDATE penstock_jobs SET
     state = 'running', claim_id = :claim_id, worker_id = :worker_id, claimed_at = :now, started_at = NULL
 WHERE rowid IN (
     WITH wanted AS MATERIALIZED (
-        SELECT l.id, l.tenant, q.aging_step
+        SELECT l.id, l.tenant, q.aging_step, coalesce(json_extract(a.value, '$.turns'), 0) AS ahead
         FROM penstock_lanes l LEFT JOIN penstock_queues q ON q.name = l.queue
+        LEFT JOIN json_each(:ahead) a ON json_extract(a.value, '$.tenant') IS l.tenant
         WHERE l.queue = :queue AND l.solo = :solo AND q.paused_at IS NULL
           AND (:any_kind OR l.kind IN (SELECT value FROM json_each(:kinds)))
-          AND (l.seal_key IS NULL OR l.seal_key IN (SELECT value FROM json_each(:seal_keys))))
+          AND (l.seal_key IS NULL OR l.seal_key IN (SELECT value FROM json_each(:seal_keys)))
+          AND NOT EXISTS (
+              SELECT 1 FROM json_each(:held) h WHERE json_extract(h.value, '$.kind') = l.kind
+                 AND (json_extract(h.value, '$.whole') OR json_extract(h.value, '$.tenant') IS l.tenant)))
     SELECT place FROM (
         SELECT rowid AS place FROM penstock_jobs
         WHERE lane_id = (SELECT id FROM wanted) AND state = 'ready' AND (SELECT count(*) FROM wanted) = 1
@@ -19,7 +23,7 @@ WHERE rowid IN (
     SELECT place FROM (
         SELECT j.rowid AS place, j.position,
                CASE WHEN w.aging_step IS NULL THEN -j.priority ELSE 0 END AS band,
-               row_number() OVER (
+               w.ahead + row_number() OVER (
                    PARTITION BY w.tenant, CASE WHEN w.aging_step IS NULL THEN j.priority ELSE 0 END
                    ORDER BY j.position) AS turn
         FROM wanted w CROSS JOIN penstock_jobs j

@@ -1,21 +1,22 @@
 -- name: open_calls
 INSERT INTO penstock_calls (
     id, job_id, claim_id, attempt, kind, step, flow_id, tenant, provider, model, tried, input_estimate, output_estimate,
-    opened_at)
+    opened_at, account, limits)
 SELECT json_extract(value, '$.id'), json_extract(value, '$.job'), json_extract(value, '$.claim'),
        json_extract(value, '$.attempt'), json_extract(value, '$.kind'), json_extract(value, '$.step'),
        json_extract(value, '$.flow'), json_extract(value, '$.tenant'), json_extract(value, '$.provider'),
        json_extract(value, '$.model'), json_extract(value, '$.tried'), json_extract(value, '$.input'),
-       json_extract(value, '$.output'), json_extract(value, '$.at')
+       json_extract(value, '$.output'), json_extract(value, '$.at'), json_extract(value, '$.account'),
+       json_extract(value, '$.limits')
 FROM json_each(:rows)
 
 -- name: close_calls
--- A call closes once. But what the leader has closed as unknown is better known when it comes back all the same, and of a
--- call that nobody waited for any more a late answer still says what it used. Sinks are owed what is known for good.
+-- A call closes once. `was_unknown`: the leader has closed it, and what it came to is known all the same. Sinks are owed
+-- what is known for good.
 INSERT INTO penstock_usage_owed (sink, call_id, due_at)
 SELECT s.name, c.id, json_extract(r.value, '$.at')
 FROM penstock_usage_sinks s CROSS JOIN json_each(:rows) r JOIN penstock_calls c ON c.id = json_extract(r.value, '$.id')
-WHERE (c.closed_at IS NULL OR c.outcome = 'unknown')
+WHERE CASE WHEN :was_unknown THEN c.outcome = 'unknown' ELSE c.closed_at IS NULL END
   AND json_extract(r.value, '$.output') IS NOT NULL AND json_extract(r.value, '$.outcome') <> 'unknown'
 ON CONFLICT DO NOTHING
 ;;
@@ -28,22 +29,35 @@ FROM (
            json_extract(value, '$.output') AS output, json_extract(value, '$.cached') AS cached,
            json_extract(value, '$.cost') AS cost
     FROM json_each(:rows)) AS r
-WHERE c.id = r.id AND (c.closed_at IS NULL OR c.outcome = 'unknown')
+WHERE c.id = r.id AND CASE WHEN :was_unknown THEN c.outcome = 'unknown' ELSE c.closed_at IS NULL END
 RETURNING id
 
 -- name: late_answers
+-- What a call used that nobody waited for any more; how it ended stays.
 INSERT INTO penstock_usage_owed (sink, call_id, due_at)
-SELECT s.name, c.id, :now FROM penstock_usage_sinks s JOIN penstock_calls c ON c.id = :id
-WHERE c.closed_at IS NOT NULL AND c.output_tokens IS NULL AND :output IS NOT NULL
+SELECT s.name, c.id, json_extract(r.value, '$.at')
+FROM penstock_usage_sinks s CROSS JOIN json_each(:rows) r JOIN penstock_calls c ON c.id = json_extract(r.value, '$.id')
+WHERE c.closed_at IS NOT NULL AND c.output_tokens IS NULL AND json_extract(r.value, '$.output') IS NOT NULL
 ON CONFLICT DO NOTHING
 ;;
-UPDATE penstock_calls SET input_tokens = :input, output_tokens = :output, cached_tokens = :cached, cost = :cost
-WHERE id = :id AND closed_at IS NOT NULL AND output_tokens IS NULL
+UPDATE penstock_calls AS c SET
+    input_tokens = r.input, output_tokens = r.output, cached_tokens = r.cached, cost = r.cost
+FROM (
+    SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.input') AS input,
+           json_extract(value, '$.output') AS output, json_extract(value, '$.cached') AS cached,
+           json_extract(value, '$.cost') AS cost
+    FROM json_each(:rows)) AS r
+WHERE c.id = r.id AND c.closed_at IS NOT NULL AND c.output_tokens IS NULL
+RETURNING id
+
+-- name: withdraw_calls
+-- Let through, but given up before they were made.
+DELETE FROM penstock_calls WHERE id IN (SELECT value FROM json_each(:ids)) AND closed_at IS NULL
 RETURNING id
 
 -- name: lost_calls
 -- Open calls whose run no longer holds its job, or that no job made and that are too old to be on their way.
-SELECT c.id, c.provider, c.model, c.input_estimate, c.output_estimate FROM penstock_calls c
+SELECT c.id, c.provider, c.model, c.input_estimate, c.output_estimate, c.account, c.limits FROM penstock_calls c
 WHERE c.closed_at IS NULL AND c.opened_at < :before AND (
     CASE WHEN c.job_id IS NULL THEN c.opened_at < :ownerless_before
          ELSE NOT EXISTS (SELECT 1 FROM penstock_jobs j WHERE j.id = c.job_id AND j.claim_id = c.claim_id) END)
