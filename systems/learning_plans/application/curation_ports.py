@@ -138,3 +138,27 @@ class FindStore(Protocol):
         Tasks that are gone are passed over; a task that has an explanation keeps it.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTopic:
+    """What a plan is about, and for whom."""
+
+    topic: str
+    skill_level: str
+
+
+class CurationWork(Protocol):
+    """What there is to curate."""
+
+    async def topic(self, plan_id: str, user_id: str) -> PlanTopic | None:
+        """None when the plan is gone, or not this learner's."""
+        ...
+
+    async def open_task_ids(self, plan_id: str, task_ids: Sequence[str] | None) -> list[str]:
+        """Those of the plan's tasks (None: all of them) whose curation is pending or has not been asked for."""
+        ...
+
+    async def tasks(self, plan_id: str, task_ids: Sequence[str]) -> list[CurationTask]:
+        """Those of these tasks that the plan still has, in the plan's order."""
+        ...

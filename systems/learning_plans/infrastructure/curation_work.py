@@ -1,44 +1,35 @@
 """What is to be curated of a plan."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from systems.learning_plans.application.curation_ports import CurationStatus, CurationTask
+from systems.learning_plans.application.curation_ports import CurationStatus, CurationTask, PlanTopic
 from systems.learning_plans.infrastructure.tables import ModuleRow, PlanRow, TaskCurationRow, TaskRow
 
 
-@dataclass(frozen=True, slots=True)
-class PlanTopic:
-    """What a plan is about, and for whom."""
-
-    topic: str
-    skill_level: str
-
-
 class SqlCurationWork:
-    """Reads for the job that curates a plan; `reads` are sessions that take no write lock."""
+    """The port `CurationWork`; `reads` are sessions that take no write lock."""
 
     def __init__(self, reads: async_sessionmaker[AsyncSession]) -> None:
         self._reads = reads
 
     async def topic(self, plan_id: str, user_id: str) -> PlanTopic | None:
-        """None when the plan is gone, or not this learner's."""
+        """See the port."""
         wanted = select(PlanRow.topic, PlanRow.skill_level).where(PlanRow.id == plan_id, PlanRow.user_id == user_id)
         async with self._reads() as session:
             row = (await session.execute(wanted)).one_or_none()
         return None if row is None else PlanTopic(row.topic, row.skill_level)
 
     async def open_task_ids(self, plan_id: str, task_ids: Sequence[str] | None) -> list[str]:
-        """Those of the plan's tasks (None: all of them) whose curation is pending or has not been asked for."""
+        """See the port."""
         is_open = (TaskCurationRow.status == CurationStatus.PENDING) | TaskCurationRow.status.is_(None)
         rows = await self._rows(plan_id, task_ids, is_open)
         return [task.id for task in rows]
 
     async def tasks(self, plan_id: str, task_ids: Sequence[str]) -> list[CurationTask]:
-        """Those of these tasks that the plan still has, in the plan's order."""
+        """See the port."""
         return await self._rows(plan_id, task_ids)
 
     async def _rows(

@@ -1,17 +1,17 @@
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 
 from systems.common.database.connections import Database
-from systems.learning_plans.application.curation_ports import CurationStatus, CurationTask, TaskOutcome
+from systems.learning_plans.application.curation_ports import CurationStatus, CurationTask, PlanTopic, TaskOutcome
 from systems.learning_plans.domain.resources import Candidate, ResourceType
 from systems.learning_plans.infrastructure import tables
-from systems.learning_plans.infrastructure.curation_work import PlanTopic, SqlCurationWork
+from systems.learning_plans.infrastructure.curation_work import SqlCurationWork
 from systems.learning_plans.infrastructure.finds import SqlFinds, ask_again, mark_pending
 from tests.learning_plans.application.curation_fakes import NOW, MovableClock
+from tests.learning_plans.plans import USER, add_plan, attached, explanations, standing
 
 DONE, SKIPPED, FAILED, PENDING = (
     CurationStatus.DONE, CurationStatus.SKIPPED, CurationStatus.FAILED, CurationStatus.PENDING
@@ -22,23 +22,7 @@ TASKS = ("a", "b", "c", "d")
 @pytest.fixture
 async def plan(database: Database) -> str:
     """A plan of two modules, of two tasks each: c, d in the first, a, b in the second."""
-    async with database.sessions.begin() as session:
-        await session.execute(insert(tables.UserRow), [{"id": "u", "tier": "free", "created_at": NOW}])
-        fields: dict[str, Any] = {
-            "id": "p", "user_id": "u", "topic": "SQL", "skill_level": "beginner", "weekly_hours": 5, "status": "ready",
-            "learning_style": "mixed", "is_quota_eligible": True, "created_at": NOW, "updated_at": NOW,
-        }  # fmt: skip
-        await session.execute(insert(tables.PlanRow), [fields])
-        told = {"title": "T", "description": "About it.", "estimated_minutes": 30}
-        modules = [{"id": f"m{n}", "plan_id": "p", "order": n, **told} for n in (1, 2)]
-        await session.execute(insert(tables.ModuleRow), modules)
-        placed = [("c", "m1", 1), ("d", "m1", 2), ("a", "m2", 1), ("b", "m2", 2)]
-        rows = [
-            {"id": task, "module_id": module, "order": order, "has_micro_explanation": False, **told}
-            for task, module, order in placed
-        ]
-        await session.execute(insert(tables.TaskRow), rows)
-    return "p"
+    return await add_plan(database, ("c", "d"), ("a", "b"))
 
 
 def found(name: str, *, score: float = 0.8, title: str = "A title") -> Candidate:
@@ -49,33 +33,10 @@ def done(task_id: str, *names: str, explanation: str | None = None) -> TaskOutco
     return TaskOutcome(task_id, DONE, None, tuple(map(found, names)), explanation)
 
 
-async def attached(database: Database, task_id: str) -> list[tuple[int, str]]:
-    """(order, name) of a task's resources."""
-    joined = select(tables.TaskResourceRow.order, tables.ResourceRow.url).join(
-        tables.ResourceRow, tables.ResourceRow.id == tables.TaskResourceRow.resource_id
-    )
-    wanted = joined.where(tables.TaskResourceRow.task_id == task_id).order_by(tables.TaskResourceRow.order)
-    async with database.reads() as session:
-        return [(order, url.rpartition("/")[2]) for order, url in await session.execute(wanted)]
-
-
-async def standing(database: Database) -> dict[str, tuple[str, str | None]]:
-    async with database.reads() as session:
-        rows = await session.scalars(select(tables.TaskCurationRow))
-        return {row.task_id: (row.status, row.reason) for row in rows}
-
-
 async def counts(database: Database) -> list[int]:
     async with database.reads() as session:
         of = (tables.ResourceRow, tables.TaskResourceRow, tables.TaskCurationRow)
         return [int(await session.scalar(select(func.count()).select_from(table)) or 0) for table in of]
-
-
-async def explanation(database: Database, task_id: str) -> tuple[str | None, bool]:
-    async with database.reads() as session:
-        row = await session.get(tables.TaskRow, task_id)
-    assert row is not None
-    return row.micro_explanation, row.has_micro_explanation
 
 
 @pytest.fixture
@@ -116,8 +77,7 @@ async def test_a_resource_is_known_by_its_address_and_brought_up_to_date(databas
 async def test_a_task_is_explained_once_for_good(database: Database, finds: SqlFinds) -> None:
     await finds.keep([done("a", explanation="First.")])
     await finds.keep([done("a", explanation="Second.")])
-    assert await explanation(database, "a") == ("First.", True)
-    assert await explanation(database, "b") == (None, False)
+    assert await explanations(database) == {"a": "First.", "b": None, "c": None, "d": None}
 
 
 async def test_tasks_that_are_gone_are_passed_over(database: Database, finds: SqlFinds) -> None:
@@ -158,7 +118,7 @@ async def test_finds_of_many_tasks_kept_at_once_are_all_there(database: Database
 
 async def test_what_is_to_be_curated_is_read_in_the_plans_order(database: Database, plan: str, finds: SqlFinds) -> None:
     work = SqlCurationWork(database.reads)
-    assert await work.topic(plan, "u") == PlanTopic("SQL", "beginner")
+    assert await work.topic(plan, USER) == PlanTopic("SQL", "beginner")
     assert await work.topic(plan, "another") is None
     assert await work.topic("gone", "u") is None
     assert await work.open_task_ids(plan, None) == ["c", "d", "a", "b"]
@@ -168,8 +128,8 @@ async def test_what_is_to_be_curated_is_read_in_the_plans_order(database: Databa
     assert await work.open_task_ids(plan, None) == ["d", "a"]
     assert await work.open_task_ids(plan, ["a", "c", "x"]) == ["a"]
     assert await work.tasks(plan, ["a", "c", "gone"]) == [
-        CurationTask("c", (1, 1), "T", "About it.", True),
-        CurationTask("a", (2, 1), "T", "About it.", False),
+        CurationTask("c", (1, 1), "c", "About it.", True),
+        CurationTask("a", (2, 1), "a", "About it.", False),
     ]
 
 

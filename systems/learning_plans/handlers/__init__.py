@@ -1,0 +1,1 @@
+"""Join the services for each kind of job."""

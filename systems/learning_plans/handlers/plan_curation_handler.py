@@ -1,0 +1,122 @@
+"""plan_curation."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from penstock import Event, Job, Permanent
+from systems.learning_plans.application.curation_ports import (
+    Clock,
+    Curate,
+    CurationInput,
+    CurationStatus,
+    CurationSummary,
+    CurationWork,
+    TaskOutcome,
+)
+from systems.learning_plans.application.services.curation_service import CurationService
+from systems.learning_plans.handlers.plan_curation_job import TIMEOUT_S, PlanCurationJob
+
+logger = logging.getLogger(__name__)
+
+# Left of the job's time for storing what was found, when curation is cut short.
+STORING = timedelta(seconds=30)
+
+
+class PlanCurated(Event, type="plan.curated", stream="plans"):
+    """The curation of a plan has ended; the numbers are of tasks, but for the last two."""
+
+    plan_id: str
+    user_id: str
+    job_id: str
+    attempt: int
+    timestamp: datetime
+    done: int
+    skipped: int
+    failed: int
+    resources: int
+    micro_explanations: int
+
+
+@dataclass(frozen=True, slots=True)
+class CurationResult:
+    """What the job answers; see `PlanCurated`."""
+
+    plan_id: str
+    done: int
+    skipped: int
+    failed: int
+    resources: int
+    micro_explanations: int
+
+
+class PlanCurationHandler:
+    """Each task is a durable step: a run that goes on after a stop or a crash asks nobody again about a finished one,
+    and only stores what is not stored yet."""
+
+    handles = PlanCurationJob
+
+    def __init__(self, curation: CurationService, work: CurationWork, clock: Clock) -> None:
+        self._curation = curation
+        self._work = work
+        self._clock = clock
+
+    async def process_job(self, job: Job[PlanCurationJob]) -> None:
+        """Curate, and say so in the log. Raises `Permanent` when the plan is gone or another learner's."""
+        data = job.data
+        topic = await self._work.topic(data.plan_id, data.user_id)
+        if topic is None:
+            raise Permanent("validation: there is no such plan of this learner")
+        # Which tasks they are is remembered: those that an earlier run has finished are no longer open, but it may have
+        # ended between finding and storing.
+        task_ids = await job.step("open tasks", self._work.open_task_ids, data.plan_id, data.task_ids)
+        summary = await self._curation.curate_and_attach_resources(
+            CurationInput(
+                plan_id=data.plan_id,
+                topic=topic.topic,
+                skill_level=topic.skill_level,
+                tasks=await self._work.tasks(data.plan_id, task_ids),
+                ends_by=self._clock.now() + timedelta(seconds=job.timeout_s or TIMEOUT_S) - STORING,
+                once=_Steps(job),
+            )
+        )
+        result = _result(data.plan_id, summary)
+        async with job.transaction() as tx:
+            await tx.publish(self._curated(job, result), subject=data.plan_id)
+            tx.complete(result)
+        logger.info("plan curated", extra={"job_id": job.id, "attempt": job.attempt, "plan_id": data.plan_id})
+
+    def _curated(self, job: Job[PlanCurationJob], result: CurationResult) -> PlanCurated:
+        return PlanCurated(
+            user_id=job.data.user_id,
+            job_id=job.id,
+            attempt=job.attempt,
+            timestamp=self._clock.now(),
+            plan_id=result.plan_id,
+            done=result.done,
+            skipped=result.skipped,
+            failed=result.failed,
+            resources=result.resources,
+            micro_explanations=result.micro_explanations,
+        )
+
+
+class _Steps:
+    """The hook `Once`, by the steps of a job."""
+
+    def __init__(self, job: Job[PlanCurationJob]) -> None:
+        self._job = job
+
+    async def __call__(self, task_id: str, curate: Curate, /) -> TaskOutcome:
+        return await self._job.step(f"task {task_id}", curate, returns=TaskOutcome)
+
+
+def _result(plan_id: str, summary: CurationSummary) -> CurationResult:
+    return CurationResult(
+        plan_id=plan_id,
+        done=summary.count(CurationStatus.DONE),
+        skipped=summary.count(CurationStatus.SKIPPED),
+        failed=summary.count(CurationStatus.FAILED),
+        resources=summary.resources,
+        micro_explanations=summary.micro_explanations,
+    )

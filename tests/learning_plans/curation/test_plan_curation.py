@@ -1,0 +1,133 @@
+"""plan_curation by full processing of its job, on both stores."""
+
+from collections import Counter
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select
+
+from systems.learning_plans.infrastructure import tables
+from systems.learning_plans.infrastructure.finds import ask_again
+from tests.learning_plans.application.curation_fakes import MovableClock
+from tests.learning_plans.curation.bench import CurationBench, curation_bench, settings_of
+from tests.learning_plans.curation.conftest import TITLES
+from tests.learning_plans.plans import PLAN, USER, add_plan, attached, explanations, standing
+from tests.learning_plans.wires import faults
+from tests.learning_plans.wires.search_wires import YOUTUBE, SearchWires
+
+SEARCH = f"{YOUTUBE}/search"
+MODULES = (TITLES[:2], TITLES[2:])
+
+
+async def run(bench: CurationBench, task_ids: list[str] | None = None):
+    worker = bench.worker()
+    await worker.start()
+    view = await bench.ended(await bench.ask(task_ids))
+    await worker.stop()
+    return view
+
+
+def searched(wires: SearchWires) -> Counter[str]:
+    """How often each task was searched for."""
+    return Counter(query.removeprefix("SQL ") for query in wires.queries)
+
+
+async def test_every_task_gets_its_videos_and_its_explanation(database_url: str, wires: SearchWires) -> None:
+    async with curation_bench(settings_of(database_url, wires.url)) as bench:
+        await add_plan(bench.database, *MODULES)
+        view = await run(bench)
+        assert view.status == "completed"
+        result = {"plan_id": PLAN, "done": 5, "skipped": 0, "failed": 0, "resources": 15, "micro_explanations": 5}
+        assert view.result == result
+        assert await standing(bench.database) == dict.fromkeys(TITLES, ("done", None))
+        for title in TITLES:
+            assert await attached(bench.database, title) == [(n + 1, f"{title}{n}") for n in range(3)]
+        assert all("without a language model" in str(text) for text in (await explanations(bench.database)).values())
+        (event,) = await bench.engine.events.read(stream="plans")
+        assert (event.type, event.subject) == ("plan.curated", PLAN)
+        assert event.data.items() >= (result | {"user_id": USER, "job_id": view.id, "attempt": 1}).items()
+    assert searched(wires) == Counter(TITLES)
+    assert wires.calls[f"{YOUTUBE}/videos"] == 5
+
+
+async def test_lp_15_running_curation_twice_adds_no_row(database_url: str, wires: SearchWires) -> None:
+    async def rows() -> list[int]:
+        async with bench.database.reads() as session:
+            of = (tables.ResourceRow, tables.TaskResourceRow, tables.TaskCurationRow)
+            return [int(await session.scalar(select(func.count()).select_from(table)) or 0) for table in of]
+
+    async with curation_bench(settings_of(database_url, wires.url)) as bench:
+        await add_plan(bench.database, *MODULES)
+        await run(bench)
+        before, told = await rows(), await explanations(bench.database)
+        # As if it had never been: all tasks are curated anew.
+        async with bench.database.sessions.begin() as session:
+            await session.execute(delete(tables.TaskCurationRow))
+        await run(bench)
+        assert await rows() == before == [15, 15, 5]
+        assert await explanations(bench.database) == told
+    assert wires.calls[SEARCH] == 5, "the second time the answers were still kept"
+
+
+async def test_a_task_that_is_done_is_not_curated_again(database_url: str, wires: SearchWires) -> None:
+    async with curation_bench(settings_of(database_url, wires.url)) as bench:
+        await add_plan(bench.database, *MODULES)
+        await run(bench, ["joins"])
+        view = await run(bench)
+        assert view.result["done"] == 4
+    assert searched(wires) == Counter(TITLES)
+
+
+async def test_a_search_that_fails_fails_its_task_only_and_can_be_asked_for_again(
+    database_url: str, wires: SearchWires
+) -> None:
+    async with curation_bench(settings_of(database_url, wires.url)) as bench:
+        await add_plan(bench.database, *MODULES)
+        wires.faults[SEARCH].append(faults.status(403, "Quota exceeded"))
+        view = await run(bench)
+        assert (view.status, view.result["done"], view.result["failed"]) == ("completed", 4, 1)
+        failed = {task: state for task, state in (await standing(bench.database)).items() if state[0] == "failed"}
+        assert failed == {"joins": ("failed", "videos: YouTube answered 403: Quota exceeded")}
+        async with bench.database.sessions.begin() as session:
+            assert await ask_again(session, TITLES, MovableClock().now()) == ["joins"]
+        assert (await run(bench)).result["done"] == 1
+        assert await standing(bench.database) == dict.fromkeys(TITLES, ("done", None))
+    assert searched(wires) == Counter(TITLES)  # the refused search never got so far as to be read
+
+
+async def test_lp_16_when_the_budget_is_used_up_the_rest_is_skipped_and_only_that_is_taken_up_again(
+    database_url: str, wires: SearchWires
+) -> None:
+    clock = MovableClock()
+
+    def slow(request):
+        clock.advance(timedelta(seconds=30).total_seconds())
+        return wires._answer(request)
+
+    async with curation_bench(settings_of(database_url, wires.url), clock=clock) as bench:
+        await add_plan(bench.database, *MODULES)
+        wires.faults[f"{YOUTUBE}/videos"] += [wires._answer, slow]
+        view = await run(bench)
+        assert (view.status, view.result["done"], view.result["skipped"]) == ("completed", 2, 3)
+        assert await standing(bench.database) == {
+            "joins": ("done", None),
+            "views": ("done", None),
+            "indexes": ("skipped", "time_budget"),
+            "locks": ("skipped", "time_budget"),
+            "plans": ("skipped", "time_budget"),
+        }
+        assert searched(wires) == Counter(["joins", "views"])
+        async with bench.database.sessions.begin() as session:
+            again = await ask_again(session, TITLES, clock.now())
+        assert (await run(bench, again)).result["done"] == 3
+        assert await standing(bench.database) == dict.fromkeys(TITLES, ("done", None))
+    assert searched(wires) == Counter(TITLES)
+
+
+async def test_another_learners_plan_is_not_curated(database_url: str, wires: SearchWires) -> None:
+    async with curation_bench(settings_of(database_url, wires.url)) as bench:
+        await add_plan(bench.database, *MODULES)
+        async with bench.database.sessions.begin() as session:
+            await session.execute(delete(tables.PlanRow))
+        view = await run(bench)
+        assert (view.status, view.attempts) == ("failed", 1)
+    assert wires.calls.total() == 0
