@@ -56,6 +56,14 @@ class Waiting:
             self.cancelled.set()
 
 
+async def test_a_stopped_worker_leaves_no_task_behind(engine: Penstock):
+    before = asyncio.all_tasks()
+    worker = Worker(engine, [Waiting()], handle_signals=False)
+    await worker.start()
+    assert await worker.stop() == 0
+    assert asyncio.all_tasks() == before
+
+
 async def test_a_timeout_stops_an_async_handler(engine: Penstock):
     handler = Waiting()
     handle = await engine.enqueue(Note(), timeout=0.1, max_attempts=1)

@@ -142,7 +142,9 @@ class Worker:
             parts.leader,
             parts.completer,
             parts.progress,
+            parts.streams,
             parts.executor,
+            parts.steps,
             parts.heartbeat,
         ):
             await service.stop()

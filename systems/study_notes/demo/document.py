@@ -47,7 +47,7 @@ def read_document(path: Path) -> Document:
     except PermanentSourceError as error:
         raise BadFile(f"{path}: {error.reason}") from error
     if not text:
-        raise BadFile(f"{path}: the PDF has no text layer (its pages are pictures), and reading those comes later")
+        raise BadFile(f"{path}: the PDF has no text layer: reading its pages needs a service, see `make`")
     return Document(path, content, kind, len(text.split()))
 
 

@@ -14,12 +14,11 @@ from systems.study_notes.application.library import FlashcardView, QuizView
 from systems.study_notes.demo.page import page
 from systems.study_notes.domain.lifecycle import VisualStatus
 from systems.study_notes.domain.links import own_picture
-from systems.study_notes.domain.markdown import escape
 from systems.study_notes.infrastructure.offline_picture import offline_picture
+from systems.study_notes.making.readable import readable
 from systems.study_notes.wiring import StudyNotes
 
 _UNSAFE = re.compile(r"[^\w.-]+")
-_LETTERS = "ABCD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ async def write_results(notes: StudyNotes, user_id: int, note_id: int, folder: P
     )
     contents = {
         results.html: page(replace(note, html_content=_replaced(note.html_content, _data_uris(drawn))), quiz, cards),
-        results.markdown: _markdown(_replaced(note.markdown_content, files), quiz, cards),
+        results.markdown: readable(_replaced(note.markdown_content, files), quiz, cards),
         results.quiz: _json(quiz),
         results.flashcards: _json(cards),
         **{folder / files[address]: svg for address, svg in drawn.items()},
@@ -98,15 +97,3 @@ def _data_uris(drawn: Mapping[str, str]) -> dict[str, str]:
 
 def _json(items: Sequence[QuizView | FlashcardView]) -> str:
     return orjson.dumps([asdict(item) for item in items], option=orjson.OPT_INDENT_2).decode() + "\n"
-
-
-def _markdown(note: str, quiz: Sequence[QuizView], cards: Sequence[FlashcardView]) -> str:
-    lines = [note.rstrip(), "", "## Quiz", ""]
-    for number, item in enumerate(quiz, 1):
-        lines += [f"{number}. {escape(item.question)}", ""]
-        lines += [f"   - {letter}) {escape(option)}" for letter, option in zip(_LETTERS, item.options, strict=True)]
-        lines += [""]
-    answers = (f"{number} {_LETTERS[item.correct_index]}" for number, item in enumerate(quiz, 1))
-    lines += [f"Answers: {', '.join(answers)}", "", "## Flashcards", ""]
-    lines += [f"- **{escape(card.term)}**: {escape(card.definition)}" for card in cards]
-    return "\n".join(lines) + "\n"

@@ -12,11 +12,12 @@ from systems.common.models import OFFLINE
 from systems.study_notes.application.inputs import Wishes
 from systems.study_notes.demo.cost import cost_of
 from systems.study_notes.demo.document import Document, read_document
-from systems.study_notes.demo.progress import display_on
 from systems.study_notes.demo.results import Results, write_results
-from systems.study_notes.demo.snapshot import Snapshot, take_snapshot
 from systems.study_notes.demo.summary import print_summary
 from systems.study_notes.domain.lifecycle import SourceStatus
+from systems.study_notes.making.progress import display_on
+from systems.study_notes.making.run import look
+from systems.study_notes.making.snapshot import Snapshot
 from systems.study_notes.settings import Settings
 from systems.study_notes.wiring import StudyNotes, build
 
@@ -65,16 +66,11 @@ async def _make(notes: StudyNotes, document: Document, console: Console) -> Snap
     submitted = await notes.pipeline.submit(document.as_input(Wishes(user_id=LEARNER)))
     with display_on(console) as display:
         while True:
-            snapshot = await _look(notes, submitted.source_id)
+            snapshot = await look(notes, LEARNER, submitted.source_id)
             display.show(snapshot)
             if snapshot.is_over:
                 return snapshot
             await asyncio.sleep(_LOOK_EVERY_S)
-
-
-async def _look(notes: StudyNotes, source_id: int) -> Snapshot:
-    source, view = await notes.stands(LEARNER, source_id)
-    return await take_snapshot(notes, view, source.flow_id or "")
 
 
 async def _results(notes: StudyNotes, snapshot: Snapshot, folder: Path, path: Path) -> Results:

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from systems.study_notes.demo.cost import Cost
 from systems.study_notes.demo.results import Results
-from systems.study_notes.demo.snapshot import Snapshot
 from systems.study_notes.domain.lifecycle import SourceStatus
+from systems.study_notes.making.snapshot import Snapshot
 
 
 def print_summary(

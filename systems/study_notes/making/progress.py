@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from systems.study_notes.demo.snapshot import KindState, Snapshot
+from systems.study_notes.making.snapshot import KindState, Snapshot
 
 _STYLES = {"done": "green", "running": "cyan", "waiting": "dim", "failed": "red"}
 _SIGNS = {"done": "✓", "running": "▸", "waiting": "·", "failed": "✗"}

@@ -9,7 +9,10 @@ from systems.study_notes.domain.lifecycle import SourceStatus, Stage
 from systems.study_notes.wiring import StudyNotes
 
 KINDS = {
+    "EXTRACT_YOUTUBE": "Fetch the captions",
     "EXTRACT_PDF": "Read the PDF",
+    "EXTRACT_IMAGE": "Read the picture",
+    "TRANSCRIBE_AUDIO": "Write down what is said",
     "PROCESS_SOURCE_TEXT": "Write the lesson",
     "PROCESS_VISUAL_PLACEHOLDERS": "Place the pictures",
     "GENERATE_VISUAL": "Make the pictures",
