@@ -114,7 +114,7 @@ async def curation_bench(
         opened_engine(settings.database_url) as engine,
     ):
         finds: FindStore = SqlFinds(database.sessions, clock)
-        searches = searches_of(settings, web, clock)
+        searches = searches_of(settings, web, database.sessions, clock)
         service = CurationService(
             searches.videos,
             searches.docs,
