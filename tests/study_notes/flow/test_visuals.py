@@ -42,11 +42,6 @@ SCHEDULES, PARTS = 1_000, 8
 SEED = int(os.environ.get("STUDY_NOTES_SEED", "20261122"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
-    return None if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
-
-
 def wanting(number: int) -> FakeModel:
     return FakeModel({"lesson_structure": json.dumps(lesson(*(f"picture number {one}" for one in range(number))))})
 
@@ -157,8 +152,10 @@ async def _ended(notes: StudyNotes, source_id: int) -> bool:
     return (await status(notes, source_id)).status.is_terminal
 
 
-async def test_sn_04_pictures_may_all_finish_before_the_placeholder_handler_returns(tmp_path: Path) -> None:
-    async with system(tmp_path, model=wanting(4), search=open_search()) as notes:
+async def test_sn_04_pictures_may_all_finish_before_the_placeholder_handler_returns(
+    tmp_path: Path, url: str | None
+) -> None:
+    async with system(tmp_path, url=url, model=wanting(4), search=open_search()) as notes:
         (position, inner), *_ = [
             (index, handler)
             for index, handler in enumerate(notes.handlers)
@@ -210,9 +207,11 @@ async def test_sn_10_without_any_image_provider_the_note_says_so(tmp_path: Path)
     assert "no image provider configured" in note.markdown_content
 
 
-async def test_sn_15_three_of_six_pictures_are_65_percent_and_the_percent_never_falls(tmp_path: Path) -> None:
+async def test_sn_15_three_of_six_pictures_are_65_percent_and_the_percent_never_falls(
+    tmp_path: Path, url: str | None
+) -> None:
     search = GatedSearch()
-    async with system(tmp_path, model=wanting(6), search=search) as notes:
+    async with system(tmp_path, url=url, model=wanting(6), search=search) as notes:
         await notes.start()
         source_id = await submit(notes)
         search.release(3)
