@@ -1,5 +1,6 @@
 import math
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -164,3 +165,13 @@ def test_an_error_names_the_field_and_does_not_show_what_was_given(data):
     with pytest.raises(ValidationError, match=r"token|count") as caught:
         Signing.model_validate(data)
     assert "sk-live-1" not in str(caught.value)
+
+
+def test_the_names_of_a_kind_may_be_members_of_an_enum() -> None:
+    class Names(StrEnum):
+        KIND = "a kind"
+
+    class Named(JobData, kind=Names.KIND, queue=Names.KIND):
+        pass
+
+    assert (type(Named.job_kind.kind), type(Named.job_kind.queue)) == (str, str)

@@ -103,7 +103,8 @@ def checked_name(what: str, name: object) -> str:
     """A kind, queue, tenant or stream name: 1 to 200 printable characters without commas. Raises ConfigurationError."""
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or "," in name or not name.isprintable():
         raise ConfigurationError(f"{what} must be 1 to {MAX_NAME} printable characters without commas, not {name!r}")
-    return name
+    # A member of a StrEnum is a text, but no key of a JSON object.
+    return str(name)
 
 
 def checked_names(what: str, names: object) -> tuple[str, ...]:

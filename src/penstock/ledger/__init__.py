@@ -2,15 +2,27 @@
 
 from penstock.ledger.book import Ledger
 from penstock.ledger.prices import cost_of
-from penstock.ledger.sinks import Delivery, Later, MeteredCall, Refused, StripeMeter, Taken, UsageSink
+from penstock.ledger.sinks import (
+    Delivery,
+    Later,
+    MeteredCall,
+    MeterEvent,
+    Refused,
+    StripeMeter,
+    StripeWire,
+    Taken,
+    UsageSink,
+)
 
 __all__ = [
     "Delivery",
     "Later",
     "Ledger",
+    "MeterEvent",
     "MeteredCall",
     "Refused",
     "StripeMeter",
+    "StripeWire",
     "Taken",
     "UsageSink",
     "cost_of",

@@ -19,18 +19,28 @@ async def position(last_event_id: Annotated[str | None, Header()] = None) -> int
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= MAX_ID else 0
 
 
+def _everything(event: LoggedEvent) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What the log tells of `subject` in `stream`; `is_end` says which events may be the last one."""
+    """What the log tells of `subject` in `stream`, as far as `takes` takes it; `is_end` says which events may be the
+    last one."""
 
     engine: Penstock
     stream: str
     subject: str
     is_end: Callable[[LoggedEvent], bool]
+    takes: Callable[[LoggedEvent], bool] = _everything
 
     async def goes_on(self, after: int) -> bool:
         """Whether something is told after that position."""
-        return bool(await self.engine.events.read(after, stream=self.stream, subject=self.subject, limit=1))
+        while events := await self.engine.events.read(after, stream=self.stream, subject=self.subject):
+            if any(map(self.takes, events)):
+                return True
+            after = events[-1].position
+        return False
 
     async def told(self, after: int) -> AsyncIterator[LoggedEvent]:
         """What has happened and what happens, up to an end after which nothing more is told."""
@@ -38,6 +48,8 @@ class Story:
         # Closed here and now, it lets go of its wake-ups.
         async with aclosing(following) as events:
             async for event in events:
+                if not self.takes(event):
+                    continue
                 yield event
                 # An end that was followed by a retry is not the end of the story.
                 if self.is_end(event) and not await self.goes_on(event.position):

@@ -99,7 +99,8 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A stored plan without its content. `active_job_id` is the open generation or regeneration job, if any."""
+    """A stored plan without its content. `active_job_id` is the open generation or regeneration job, if any,
+    `last_job_id` that one or the last there was."""
 
     id: str
     user_id: str
@@ -108,6 +109,7 @@ class Plan:
     is_quota_eligible: bool
     finalized_at: datetime | None
     active_job_id: str | None
+    last_job_id: str | None
     created_at: datetime
     updated_at: datetime
 

@@ -1,6 +1,7 @@
 """plan_curation."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +19,8 @@ from systems.learning_plans.application.services.curation_service import Curatio
 from systems.learning_plans.handlers.plan_curation_job import TIMEOUT_S, PlanCurationJob
 
 logger = logging.getLogger(__name__)
+
+RecordUsage = Callable[[str, str], Awaitable[None]]
 
 # Left of the job's time for storing what was found, when curation is cut short.
 STORING = timedelta(seconds=30)
@@ -56,10 +59,14 @@ class PlanCurationHandler:
 
     handles = PlanCurationJob
 
-    def __init__(self, curation: CurationService, work: CurationWork, clock: Clock) -> None:
+    def __init__(
+        self, curation: CurationService, work: CurationWork, clock: Clock, record_usage: RecordUsage | None = None
+    ) -> None:
+        """`record_usage` is told user and job when the models' calls of a run have been made."""
         self._curation = curation
         self._work = work
         self._clock = clock
+        self._record_usage = record_usage
 
     async def process_job(self, job: Job[PlanCurationJob]) -> None:
         """Curate, and say so in the log. Raises `Permanent` when the plan is gone or another learner's."""
@@ -81,6 +88,8 @@ class PlanCurationHandler:
             )
         )
         result = _result(data.plan_id, summary)
+        if self._record_usage is not None:
+            await self._record_usage(data.user_id, job.id)
         async with job.transaction() as tx:
             await tx.publish(self._curated(job, result), subject=data.plan_id)
             tx.complete(result)

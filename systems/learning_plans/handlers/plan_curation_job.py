@@ -1,6 +1,7 @@
 """The kind `plan_curation`, its data and options."""
 
 from penstock import JobData
+from systems.learning_plans.handlers.jobs import PlanJobEnded
 
 QUEUE = "curation"
 TIMEOUT_S = 600
@@ -13,6 +14,7 @@ class PlanCurationJob(
     max_attempts=3,
     timeout=TIMEOUT_S,
     steps=("open tasks", "task *"),
+    ended_by=PlanJobEnded,
 ):
     """Find videos and documentation for the tasks of a plan; `task_ids` None: for all that are not curated yet."""
 

@@ -60,7 +60,8 @@ class PlanRow(Base):
     status: Mapped[str]
     is_quota_eligible: Mapped[bool] = mapped_column(default=False)
     finalized_at: Mapped[datetime | None]
-    active_job_id: Mapped[str | None]
+    active_job_id: Mapped[str | None] = mapped_column(index=True)
+    last_job_id: Mapped[str | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -150,18 +151,6 @@ class TaskCurationRow(Base):
     status: Mapped[str]
     reason: Mapped[str | None]
     updated_at: Mapped[datetime]
-
-
-class GoogleCallsRow(Base):
-    """One row: how many calls to Google were started on a day (UTC), and when the next one may."""
-
-    __tablename__ = "google_calls"
-    __table_args__ = (CheckConstraint("id = 1", name="one"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    day: Mapped[date]
-    started: Mapped[int]
-    next_at: Mapped[datetime]
 
 
 class GenerationAttemptRow(Base):

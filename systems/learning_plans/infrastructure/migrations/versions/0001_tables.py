@@ -59,6 +59,7 @@ def _plans() -> None:
         sa.Column("is_quota_eligible", sa.Boolean(), nullable=False),
         _time("finalized_at", null=True),
         _text("active_job_id", null=True),
+        _text("last_job_id", null=True),
         _time("created_at"),
         _time("updated_at"),
         sa.CheckConstraint(
@@ -72,6 +73,7 @@ def _plans() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_learning_plans_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_learning_plans")),
     )
+    op.create_index(op.f("ix_learning_plans_active_job_id"), "learning_plans", ["active_job_id"])
     op.create_index(op.f("ix_learning_plans_status_updated_at"), "learning_plans", ["status", "updated_at"])
     op.create_index(op.f("ix_learning_plans_user_id_created_at"), "learning_plans", ["user_id", "created_at"])
     op.create_table(

@@ -1,0 +1,256 @@
+"""The system in one process."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+from fastapi import FastAPI
+
+from penstock import Penstock, Schedule
+from penstock.ai import LanguageModel, ModelChain, Provider
+from systems.common.build_id import build_id
+from systems.common.database.connections import Database, job_engine_url
+from systems.common.system_clock import SystemClock
+from systems.learning_plans.application.curation_ports import Clock, Search
+from systems.learning_plans.application.ports import UsageMeter
+from systems.learning_plans.application.services.generation_service import GenerationService
+from systems.learning_plans.application.services.persistence_service import PersistenceService
+from systems.learning_plans.domain.found import FoundPage, FoundVideo
+from systems.learning_plans.domain.tiers import Tier
+from systems.learning_plans.handlers.base import JobHandler
+from systems.learning_plans.handlers.desk import Desk
+from systems.learning_plans.handlers.events import STREAM
+from systems.learning_plans.handlers.intake import Intake
+from systems.learning_plans.handlers.jobs import LEARNERS_KINDS, USAGE, JobRetention, JobType, PlanStuckSweep
+from systems.learning_plans.handlers.maintenance_handlers import JobRetentionHandler, PlanStuckSweepHandler
+from systems.learning_plans.handlers.plan_curation_handler import PlanCurationHandler
+from systems.learning_plans.handlers.plan_generation_handler import PlanGenerationHandler
+from systems.learning_plans.handlers.plan_job_ended_handler import PlanJobEndedHandler
+from systems.learning_plans.handlers.plan_regeneration_handler import PlanRegenerationHandler
+from systems.learning_plans.handlers.running import EngineJobs
+from systems.learning_plans.handlers.usage_meter_push_handler import UsageMeterPushHandler
+from systems.learning_plans.http.app import create_app
+from systems.learning_plans.http.services import Services
+from systems.learning_plans.infrastructure.curation_work import SqlCurationWork
+from systems.learning_plans.infrastructure.database import migrate, open_database
+from systems.learning_plans.infrastructure.library import SqlLibrary
+from systems.learning_plans.infrastructure.searches import searches_of
+from systems.learning_plans.infrastructure.unit_of_work import read_units, write_units
+from systems.learning_plans.settings import Settings, load_settings
+from systems.learning_plans.wiring.parts import (
+    Parts,
+    curation_mode,
+    curation_of,
+    meter_of,
+    plan_timeout_s,
+    provider_of,
+    rules_of,
+)
+from systems.learning_plans.worker import QUEUES, PlanGenerationWorker
+
+_PACKAGE = Path(__file__).parents[1]
+_IDLE_POLL_S = 0.02
+_OPEN_STATES = ("ready", "running", "scheduled", "blocked")
+_SWEEP_EVERY = timedelta(minutes=5)
+_RETENTION_AT = "0 3 * * *"
+
+
+class Users:
+    """What operators do with learners."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._units = write_units(database.sessions)
+        self._clock = clock
+
+    async def set_tier(self, user_id: str, tier: str) -> None:
+        """Give a learner a tier: free, starter or pro. Raises ValueError for another."""
+        try:
+            known = Tier(tier)
+        except ValueError:
+            raise ValueError(f"tier: must be one of {', '.join(Tier)}, not {tier!r}") from None
+        async with self._units() as uow:
+            await uow.users.set_tier(user_id, known, self._clock.now())
+
+
+class LearningPlans:
+    """The system in one process: its HTTP application, its engine and, once started, its worker.
+
+    `open` is enough for a process that only takes requests; `start` also runs jobs here.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.settings = parts.settings
+        self.engine = parts.engine
+        self.database = parts.database
+        self.build_id = build_id(_PACKAGE)
+        self._parts = parts
+        self._jobs = EngineJobs(parts.engine)
+        self._desk = Desk(
+            engine=parts.engine,
+            units=write_units(parts.database.sessions),
+            reads=read_units(parts.database.reads),
+            clock=parts.clock,
+            curation=curation_mode(parts.settings),
+            plan_timeout_s=plan_timeout_s(parts.settings),
+        )
+        self.users = Users(parts.database, parts.clock)
+        self.library = SqlLibrary(parts.database, parts.clock)
+        self.intake = Intake(self._desk, self._jobs)
+        self.handlers = self._make_handlers()
+        self.app: FastAPI = create_app(self._services(), self._lifespan)
+        parts.engine.schedule(JobType.PLAN_STUCK_SWEEP, Schedule(every=_SWEEP_EVERY), PlanStuckSweep())
+        parts.engine.schedule(JobType.JOB_RETENTION, Schedule(cron=_RETENTION_AT), JobRetention())
+        self._worker: PlanGenerationWorker | None = None
+        self._is_open = False
+
+    async def open(self) -> None:
+        """Make or migrate the tables and connect. Doing it twice is no error."""
+        if self._is_open:
+            return
+        await migrate(self.database)
+        await self.engine.store.migrate()
+        await self.engine.open()
+        self._is_open = True
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        await self.engine.close()
+        await self.database.close()
+        await self._parts.web.aclose()
+        await self._parts.meter.close()
+        if isinstance(self._parts.provider, ModelChain):
+            await self._parts.provider.close()
+
+    async def start(self) -> None:
+        """Open, and run jobs in this process."""
+        await self.open()
+        if self._worker is None:
+            self._worker = self.worker()
+            await self._worker.start()
+
+    async def stop(self) -> int:
+        """Let running jobs finish within the grace, and close; the worker's exit code (0 when there was none)."""
+        worker, self._worker = self._worker, None
+        code = await worker.stop() if worker is not None else 0
+        await self.close()
+        return code
+
+    def worker(self) -> PlanGenerationWorker:
+        """A worker for the system's queues; the connections are the system's to close."""
+        return PlanGenerationWorker(
+            self.engine, self.handlers, self.settings, build_id=self.build_id, owns_engine=False
+        )
+
+    async def run_until_idle(self, timeout_s: float = 30) -> None:
+        """Run jobs until none is waiting or running; with a worker of its own unless `start` made one.
+
+        Retries are waited for, but for those of the meter, which may be away for an hour. Raises TimeoutError, saying
+        what is left, after `timeout_s` seconds.
+        """
+        await self.open()
+        own = None if self._worker is not None else self.worker()
+        if own is not None:
+            await own.start()
+        try:
+            await self._idle(time.monotonic() + timeout_s)
+        finally:
+            if own is not None:
+                await own.stop()
+
+    async def _idle(self, until: float) -> None:
+        while left := await self._open_jobs():
+            if time.monotonic() >= until:
+                raise TimeoutError(f"jobs are left: {left}")
+            await asyncio.sleep(_IDLE_POLL_S)
+
+    async def _open_jobs(self) -> dict[str, int]:
+        left: dict[str, int] = {}
+        for queue in await self.engine.queues.list():
+            for state in _OPEN_STATES:
+                is_meters_retry = queue.name == USAGE and state == "scheduled"
+                if queue.name in QUEUES and queue.counts.get(state) and not is_meters_retry:
+                    left[f"{queue.name}: {state}"] = queue.counts[state]
+        return left
+
+    @asynccontextmanager
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        # Whoever opened it before the server began also closes it, after the server has ended.
+        opened_here = not self._is_open
+        await self.open()
+        try:
+            yield
+        finally:
+            if opened_here:
+                await self.close()
+
+    def _make_handlers(self) -> dict[str, JobHandler]:
+        """The handlers by kind: who adds a kind adds a line here."""
+        parts, desk = self._parts, self._desk
+        generation, curation = GenerationService(parts.provider, rules_of(parts.settings)), curation_of(parts)
+        persistence = PersistenceService(self._jobs, parts.meter, desk.units, parts.clock)
+        work = SqlCurationWork(parts.database.reads)
+        return {
+            JobType.PLAN_GENERATION: PlanGenerationHandler(generation, curation, persistence, desk),
+            JobType.PLAN_REGENERATION: PlanRegenerationHandler(generation, curation, persistence, desk),
+            JobType.PLAN_CURATION: PlanCurationHandler(curation, work, parts.clock, persistence.record_usage),
+            JobType.USAGE_METER_PUSH: UsageMeterPushHandler(persistence),
+            JobType.PLAN_STUCK_SWEEP: PlanStuckSweepHandler(self._jobs, desk),
+            JobType.JOB_RETENTION: JobRetentionHandler(desk, QUEUES),
+            JobType.PLAN_JOB_ENDED: PlanJobEndedHandler(persistence, desk),
+        }
+
+    def _services(self) -> Services:
+        token = self.settings.admin_token
+        return Services(
+            intake=self.intake,
+            library=self.library,
+            units=self._desk.units,
+            engine=self.engine,
+            clock=self._parts.clock,
+            queues=QUEUES,
+            kinds=LEARNERS_KINDS,
+            stream=STREAM,
+            admin_token=token.get_secret_value() if token else None,
+        )
+
+
+def build(
+    settings: Settings | None = None,
+    *,
+    provider: LanguageModel | Provider | None = None,
+    clock: Clock | None = None,
+    youtube: Search[FoundVideo] | None = None,
+    docs: Search[FoundPage] | None = None,
+    usage_meter: UsageMeter | None = None,
+) -> LearningPlans:
+    """The system from settings (default: the environment), with any of its ports replaced.
+
+    Nothing is opened yet. Raises `SettingsError`, ConfigurationError or ValueError naming the setting that is wrong.
+    """
+    settings = settings or load_settings()
+    clock = clock or SystemClock()
+    web = httpx2.AsyncClient(trust_env=False)
+    # The tables' database first: its error names the setting.
+    database = open_database(settings.database_url)
+    engine = Penstock(job_engine_url(settings.database_url), poll_s=settings.worker_poll_interval_ms / 1_000)
+    searches = searches_of(settings, web, clock)
+    return LearningPlans(
+        Parts(
+            settings=settings,
+            database=database,
+            engine=engine,
+            provider=provider_of(settings, engine, provider),
+            clock=clock,
+            videos=youtube or searches.videos,
+            docs=docs or searches.docs,
+            meter=usage_meter or meter_of(settings),
+            web=web,
+        )
+    )
