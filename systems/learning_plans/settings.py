@@ -4,11 +4,13 @@ Names and defaults are those of the system's specification; an empty variable co
 read or is out of range becomes its default, with a warning: it never stops the start.
 """
 
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
 from systems.common.settings import FallingBackNumbers, Names, base_url, load, split_names
+from systems.learning_plans.application.services.curation_service import CurationRules
 from systems.learning_plans.domain.doc_sites import DEFAULT_DOMAINS
 
 _LATER_THRESHOLD_MS = 5_000
@@ -86,6 +88,16 @@ class Settings(FallingBackNumbers):
         if self.enable_openrouter and "openrouter" not in chain:
             return (*chain, "openrouter")
         return chain
+
+    @property
+    def curation_rules(self) -> CurationRules:
+        """How tasks are curated."""
+        return CurationRules(
+            concurrency=self.curation_concurrency,
+            time_budget=timedelta(milliseconds=self.curation_time_budget_ms),
+            min_score=self.min_resource_score,
+            max_results=self.max_results,
+        )
 
     @property
     def plan_timeout_s(self) -> float:

@@ -1,5 +1,6 @@
 -- A long history and a long backlog: 1,000,000 ended jobs; 100,000 ready ones of a kind that no worker here knows, ahead
--- of 100,000 of known kinds; 20,000 scheduled (half of them due), 20,000 blocked, 1,000 running; 300,000 events.
+-- of 100,000 of known kinds; 20,000 scheduled (half of them due), 20,000 blocked, 1,000 running; 300,000 events; the
+-- streams of 50,000 ended jobs and of the running ones, which half of these have from an earlier run.
 -- The time is 10,000,000.
 SET synchronous_commit = off;
 
@@ -57,3 +58,9 @@ SELECT n, 's' || n % 3, 't' || n % 5, 'subject' || n / 30, '{}', n FROM generate
 INSERT INTO penstock.events (stream, type, subject, data, at)
 SELECT 's', 't', 'subject', '{}', n FROM generate_series(1, 1000) n;
 UPDATE penstock.log_head SET position = 300000;
+
+INSERT INTO penstock.streams (job_id, name, version, claim_id, part, attempt, length, cut, at)
+SELECT job_id(n), 'plan', 1, CASE WHEN n % 2 = 0 THEN 42 ELSE 41 END, 0, 1, 15, false, n
+FROM (SELECT generate_series(1, 50000) UNION ALL SELECT generate_series(6000001, 6001000)) numbers(n);
+INSERT INTO penstock.stream_chunks (job_id, name, version, start, text)
+SELECT s.job_id, 'plan', 1, 3 * c, 'abc' FROM penstock.streams s, generate_series(0, 4) c;

@@ -32,7 +32,7 @@ NOW = 10_000_000
 MOST_ROWS = 3_000
 """Rows that one step of a plan may touch; the largest batch here is 1,000 jobs."""
 MOST_CLAIM_PAGES = 2_000
-LARGE = ("jobs", "events", "edges", "flows")
+LARGE = ("jobs", "events", "edges", "flows", "streams", "stream_chunks")
 CALLERS = Frame(begin=DURABLE.begin[:1], end=DURABLE.end)
 """A transaction that the application began: none of our settings hold."""
 
@@ -64,7 +64,7 @@ def flow(number: int) -> str:
     return f"01900000-0000-7000-9000-{number:012x}"
 
 
-def case(name: str, about: str = "", *, shared: bool = False, **params: Any) -> Case:
+def case(name: str, about: str = "", /, *, shared: bool = False, **params: Any) -> Case:
     """A case; lists become JSON parameters."""
     sent = {key: codec.ids(value) if isinstance(value, list) else value for key, value in params.items()}
     return Case(own_statements()[name], sent, f"{name} {about}".strip(), shared)
@@ -82,6 +82,8 @@ def claim_case(about: str, **changed: Any) -> Case:
 RUNNING = [6_000_000 + n for n in range(1, 501)]
 BLOCKED = [5_000_000 + n for n in range(1, 101)]
 SETTLED = [{"id": job(n), "claim": 42, "state": "completed", "attempt": 1, "result": "1"} for n in RUNNING]
+STREAMED = {"claim": 42, "attempt": 1, "name": "plan", "part": 0, "end": 19, "cut": False}
+CHUNK = {"name": "plan", "version": 2, "start": 15, "text": "text"}
 PRUNED: dict[str, Any] = {"queue": "q", "now": NOW, "limit": 500}
 READ: dict[str, Any] = {"limit": 100, "stream": None, "subject": None, "types": None}
 
@@ -104,6 +106,10 @@ CASES = [
     case("runs_of_worker", worker_id=1, limit=500),
     case("cancels_of_worker", worker_id=1),
     case("write_progress", rows=[{"id": job(n), "claim": 42, "share": 0.5} for n in RUNNING], now=NOW),
+    case("write_streams", shared=True, rows=[STREAMED | {"id": job(n)} for n in RUNNING], now=NOW),
+    case("write_chunks", shared=True, rows=[CHUNK | {"id": job(n)} for n in RUNNING]),
+    case("streams_of", job_id=job(1), name=None),
+    case("stream_chunks", job_id=job(1), name="plan", version=1, start=7),
     case("flows_ended_jobs", shared=True, now=NOW, flows=[
         {"id": flow(50_000 + n), "completed": 1, "failed": 0, "cancelled": 0} for n in range(1, 101)]),
     case("unnumbered"),
@@ -282,5 +288,6 @@ def test_the_cases_do_what_they_are_to_measure(crowd: Crowd) -> None:
     assert rows["settle"] == 500
     assert rows["fall_due"] == rows["expired"] == rows["prunable of what is kept for a while"] == 500
     assert rows["advance_children"] == 2_000
-    assert rows["write_progress"] == 495
+    assert rows["write_progress"] == rows["write_streams"] == 495
+    assert (rows["streams_of"], rows["stream_chunks"]) == (1, 3)
     assert rows["read_events far behind"] == 100

@@ -23,6 +23,7 @@ from penstock.store.programs.events import number_events
 from penstock.store.programs.settle import settle
 from penstock.store.programs.upkeep import declare_schedules, prune, tick
 from tests.conformance.databases import PostgresDatabase
+from tests.conformance.streaming import text_now, text_of, write
 from tests.support.clock import MovableClock
 from tests.support.engine import HandWorker, Work, run_of
 
@@ -330,3 +331,20 @@ async def test_a_job_that_is_being_pruned_cannot_be_enqueued_after(
     assert gone == 1
     with pytest.raises(NotFound, match="pruned"):
         await task
+
+
+async def test_text_that_meets_the_end_of_its_run_is_refused(
+    engine: Penstock, store: PostgresStore, worker: HandWorker, open_transaction: Open[Any], until_stuck: UntilStuck
+):
+    """It saw the job run; it must look again once the end has committed, and neither add nor begin anything."""
+    await engine.enqueue_many([Work(n=1), Work(n=2)])
+    first, second = await worker.claim()
+    await write(store, text_of(first, "before"))
+    for job in (first, second):
+        _, ending = await open_transaction(completing(worker, job))
+        task = asyncio.create_task(write(store, text_of(job, " after", 6)))
+        assert await until_stuck(task)
+        await ending.commit()
+        assert await task == [False]
+    assert [await text_now(store, job.id) for job in (first, second)] == ["before", ""]
+    assert await engine.jobs.streams(second.id) == []

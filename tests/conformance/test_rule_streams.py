@@ -35,6 +35,12 @@ async def next_run(worker: HandWorker, job: ClaimedJob) -> ClaimedJob:
     return await worker.claim_one()
 
 
+async def length_and_version(engine: Penstock, job: ClaimedJob) -> tuple[int, int]:
+    """How the job's one stream stands."""
+    [one] = await engine.jobs.streams(job.id)
+    return one.length, one.version
+
+
 async def test_text_is_read_in_order_from_any_offset(store: Store, job: ClaimedJob):
     text = "Zoë \u2028🐟 swims; \t\n\\ '\"{} \u0301e"
     at = 0
@@ -59,25 +65,29 @@ async def test_a_reader_gets_each_text_once(store: Store, job: ClaimedJob):
     assert not reader.has_ended
 
 
-async def test_a_late_run_writes_nothing(store: Store, worker: HandWorker, job: ClaimedJob):
+async def test_a_late_run_writes_nothing(engine: Penstock, store: Store, worker: HandWorker, job: ClaimedJob):
     await write(store, text_of(job, "early"))
     current = await next_run(worker, job)
     assert job.attempts_before == current.attempts_before
     assert await write(store, text_of(job, " late", 5)) == [False]
     assert await text_now(store, job.id) == "early", "it stays until the next run writes"
+    assert await length_and_version(engine, job) == (5, 1)
     assert await write(store, text_of(job, "late", 0), text_of(current, "mine")) == [False, True]
     assert await write(store, text_of(job, " late", 5)) == [False]
     assert await text_now(store, job.id) == "mine"
     await worker.complete(current)
-    assert await write(store, text_of(current, " more", 4)) == [False]
+    assert await write(store, text_of(current, " more", 4), text_of(job, "late", part=1)) == [False, False]
     assert await text_now(store, job.id) == "mine"
+    assert await length_and_version(engine, job) == (4, 2)
 
 
 async def test_nothing_is_written_after_a_requested_cancel(engine: Penstock, store: Store, job: ClaimedJob):
     await write(store, text_of(job, "before"))
     await engine.cancel(job.id)
     assert await write(store, text_of(job, " after", 6)) == [False]
+    assert await write(store, text_of(job, "anew", part=1)) == [False]
     assert await text_now(store, job.id) == "before"
+    assert await length_and_version(engine, job) == (6, 1)
 
 
 async def test_the_text_of_a_later_run_replaces_the_old_and_readers_are_told(

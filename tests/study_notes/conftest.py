@@ -8,6 +8,12 @@ from pytest_httpserver import HTTPServer
 from tests.study_notes.wires.media_wires import MediaWires, wires_on
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str | None:
+    """The database: None for a SQLite file of the test's own, else a PostgreSQL one."""
+    return None if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
 @pytest.fixture(scope="session")
 def media_server() -> Iterator[HTTPServer]:
     server = HTTPServer(host="127.0.0.1", threaded=True)

@@ -221,3 +221,15 @@ async def test_the_end_of_a_worker_is_logged(engine: Penstock, caplog: pytest.Lo
     said = [(record.msg, vars(record).get("worker")) for record in caplog.records]
     assert ("worker started", "w-1") in said
     assert ("worker stopped", "w-1") in said
+
+
+async def test_nothing_of_a_worker_goes_on_after_it_has_stopped(engine: Penstock):
+    async def nothing_to_do(job: Job[Note]) -> None:
+        return None
+
+    before = asyncio.all_tasks()
+    async with working(engine, nothing_to_do) as worker:
+        began = asyncio.all_tasks() - before
+    assert {task.get_name() for task in began} >= {"penstock-streams", "penstock-step reads", "penstock-completer"}
+    assert [task for task in began if not task.done()] == []
+    assert worker.get_stats().unwritten == 0

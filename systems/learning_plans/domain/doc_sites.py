@@ -63,8 +63,8 @@ def doc_score(*, host: str, relevance: float, age_days: float | None) -> float:
 
 def host_of(url: str) -> str | None:
     """The host of an http or https address in lower case; None for any other, or one that two readers might read
-    differently (user parts, backslashes, blanks, control signs, hosts in other letters, ports that are none)."""
-    if len(url) > MAX_URL_CHARS or "\\" in url or not url.isprintable() or any(sign.isspace() for sign in url):
+    differently (user parts, blanks, control signs, hosts of other signs than names have, ports that are none)."""
+    if len(url) > MAX_URL_CHARS or not url.isprintable() or any(sign.isspace() for sign in url):
         return None
     try:
         parts = urlsplit(url)

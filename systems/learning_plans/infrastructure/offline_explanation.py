@@ -19,7 +19,8 @@ def micro_explanation(request: ModelRequest) -> str:
     """Two or three sentences that say what they were made from, and an exercise for the learner's level; the same for
     the same task."""
     data = task_data(request.prompt_text)
-    task, topic = _quoted(data.get("task", "")) or "This task", _quoted(data.get("topic", ""))
+    title, topic = _short(data.get("task", "")), _short(data.get("topic", ""))
+    task = f'"{title}"' if title else "This task"
     about = _first_sentence(data.get("description", ""))
     sentences = [f"{task} is one step of your plan{f' for {topic}' if topic else ''}{f': {about}' if about else '.'}"]
     sentences.append("This note was put together without a language model, from the plan's own words.")
@@ -28,10 +29,10 @@ def micro_explanation(request: ModelRequest) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    sentence = _quoted(_SENTENCE_END.split(text.strip(), maxsplit=1)[0])
+    sentence = _short(_SENTENCE_END.split(text.strip(), maxsplit=1)[0])
     return sentence if not sentence or sentence.endswith((".", "!", "?", "…")) else f"{sentence}."
 
 
-def _quoted(text: str) -> str:
+def _short(text: str) -> str:
     words = " ".join(text.split())
     return words if len(words) <= MAX_QUOTED_CHARS else words[:MAX_QUOTED_CHARS].rsplit(" ", 1)[0] + " …"

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 import httpx2
-import orjson
 
+from systems.common.web.bounded import ASKS_FOR_JSON, Unreadable, body_of, json_object, says_json
 from systems.common.web.quiet_logs import keep_queries_out_of_logs
 from systems.common.web.retry_after import retry_after_s
 from systems.learning_plans.application.curation_ports import SearchFailed, Waiting
@@ -108,52 +108,30 @@ class SearchApi:
             "GET",
             self._base_url + path,
             params={**params, **self._secrets},
-            # Not packed: what is packed small may be endless when unpacked.
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            headers=ASKS_FOR_JSON,
         )
         response = await self._client.send(request, stream=True, follow_redirects=False)
         try:
-            body = await self._body(response)
+            body = await body_of(response, MAX_BYTES)
+        except Unreadable as error:
+            raise SearchFailed(f"{self._name} {error}") from error
         finally:
             await response.aclose()
-        answer = _object(body)
+        answer = json_object(body)
         if not response.is_success:
             reason = self._refusal(response.status_code, answer)
             if response.status_code in _REPEATED:
                 raise _Passing(reason, retry_after_s(response) or 0.0)
             raise SearchFailed(reason)
-        if answer is None or not _says_json(response):
+        if answer is None or not says_json(response):
             raise SearchFailed(f"{self._name} answered something that is no JSON object")
         return answer
-
-    async def _body(self, response: httpx2.Response) -> bytes:
-        if response.headers.get("content-encoding", "identity") != "identity":
-            raise SearchFailed(f"{self._name} answered packed, unasked")
-        body = bytearray()
-        async for piece in response.aiter_raw():
-            body += piece
-            if len(body) > MAX_BYTES:
-                raise SearchFailed(f"{self._name} answered more than {MAX_BYTES:,} bytes")
-        return bytes(body)
 
     def _refusal(self, status: int, answer: Mapping[str, object] | None) -> str:
         message = _message(answer)
         for secret in self._secrets.values():
             message = message.replace(secret, "…")
         return f"{self._name} answered {status}{': ' if message else ''}{message}"
-
-
-def _says_json(response: httpx2.Response) -> bool:
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return not kind or kind == "application/json" or kind.endswith("+json")
-
-
-def _object(body: bytes) -> Mapping[str, object] | None:
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return answer if isinstance(answer, dict) else None
 
 
 def _message(answer: Mapping[str, object] | None) -> str:

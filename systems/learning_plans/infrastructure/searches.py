@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import httpx2
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from systems.learning_plans.application.curation_ports import Clock, Search
 from systems.learning_plans.domain.found import FoundPage, FoundVideo
@@ -15,7 +16,7 @@ from systems.learning_plans.infrastructure.docs_sources import (
     KnownDocs,
     MdnDocs,
 )
-from systems.learning_plans.infrastructure.google_limiter import GoogleLimiter
+from systems.learning_plans.infrastructure.google_limiter import GoogleLimiter, SqlCallBook
 from systems.learning_plans.infrastructure.link_check import LinkCheck
 from systems.learning_plans.infrastructure.search_api import SearchApi
 from systems.learning_plans.infrastructure.youtube_search import YouTubeSearch
@@ -30,17 +31,17 @@ class Searches:
     docs: Search[FoundPage] | None
 
 
-def searches_of(settings: Settings, web: httpx2.AsyncClient, clock: Clock) -> Searches:
+def searches_of(
+    settings: Settings, web: httpx2.AsyncClient, sessions: async_sessionmaker[AsyncSession], clock: Clock
+) -> Searches:
     """Videos with a YouTube key; documentation with Google's key and engine, or else with `DOCS_SEARCH_ENABLED`.
 
-    All calls to Google share one limiter.
+    All calls to Google share one limiter, whose book all processes on the database share.
     """
-    limiter = GoogleLimiter(
-        clock,
-        concurrency=settings.google_max_concurrency,
-        spacing_s=settings.google_call_spacing_ms / 1000,
-        daily_limit=settings.google_daily_limit,
+    book = SqlCallBook(
+        sessions, clock, spacing_s=settings.google_call_spacing_ms / 1000, daily_limit=settings.google_daily_limit
     )
+    limiter = GoogleLimiter(book, concurrency=settings.google_max_concurrency)
     source = _docs_source(settings, web, limiter)
     return Searches(_videos(settings, web, limiter), None if source is None else _docs(settings, source))
 

@@ -153,6 +153,18 @@ class TaskCurationRow(Base):
     updated_at: Mapped[datetime]
 
 
+class GoogleCallsRow(Base):
+    """One row: how many calls to Google were started on a day (UTC), and when the next one may."""
+
+    __tablename__ = "google_calls"
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    day: Mapped[date]
+    started: Mapped[int]
+    next_at: Mapped[datetime]
+
+
 class GenerationAttemptRow(Base):
     """One run of the AI for a plan. `classification` is NULL for a success."""
 

@@ -240,7 +240,7 @@ def build(
     # The tables' database first: its error names the setting.
     database = open_database(settings.database_url)
     engine = Penstock(job_engine_url(settings.database_url), poll_s=settings.worker_poll_interval_ms / 1_000)
-    searches = searches_of(settings, web, clock)
+    searches = searches_of(settings, web, database.sessions, clock)
     return LearningPlans(
         Parts(
             settings=settings,

@@ -1,11 +1,12 @@
 """What study notes ask of the language model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from penstock.ai import LanguageModel, ModelAnswer, ModelFailure, ModelRequest
 from systems.study_notes.application import prompts
+from systems.study_notes.application.ports import LiveText
 from systems.study_notes.application.together import all_or_first_error
 from systems.study_notes.domain.chunking import chunks, spread
 from systems.study_notes.domain.errors import PermanentSourceError, StageError
@@ -25,6 +26,8 @@ TAG_CHARS = 5_000
 STUDY_PARTS = 4
 
 Value = TypeVar("Value")
+Stream = Callable[[str], LiveText]
+"""Opens what is read while an answer comes, by a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,11 @@ class AiService:
         # Made data before it is cut, so that no piece grows beyond the limit afterwards.
         return chunks(prompts.as_data(text), self._chunk_max_chars)
 
-    async def generate_chunk_structure(self, chunk: str, language: str) -> Answered[LessonStructure]:
+    async def generate_chunk_structure(
+        self, chunk: str, language: str, live: LiveText | None = None
+    ) -> Answered[LessonStructure]:
         """The lesson of one piece, repaired; its placeholders have their stored ids."""
-        answer = await self._ask(prompts.LESSON_STRUCTURE, chunk, language)
+        answer = await self._ask(prompts.LESSON_STRUCTURE, chunk, language, live)
         return Answered(lesson_from(json_in(answer.text)), (_answerer(answer),))
 
     def merge(self, parts: Sequence[Answered[LessonStructure]]) -> Answered[LessonStructure]:
@@ -81,35 +86,46 @@ class AiService:
         pieces = self.lesson_structure_chunks(text)
         return self.merge([await self.generate_chunk_structure(piece, language) for piece in pieces])
 
-    async def generate_tags(self, text: str, language: str) -> Answered[list[str]]:
+    async def generate_tags(self, text: str, language: str, live: LiveText | None = None) -> Answered[list[str]]:
         """Three to five tags, from the first 5,000 characters."""
         opening = text[: min(TAG_CHARS, self._chunk_max_chars)]
-        answer = await self._ask(prompts.TAGS, opening, language)
+        answer = await self._ask(prompts.TAGS, opening, language, live)
         return Answered(chosen_tags(texts_of(_members(answer, "tags")), text), (_answerer(answer),))
 
-    async def generate_quiz(self, markdown: str, language: str) -> Answered[Checked[QuizItem]]:
-        """Checked quiz items from a note's Markdown."""
-        answered = await self._ask_parts(prompts.QUIZ, "quiz", markdown, language)
+    async def generate_quiz(
+        self, markdown: str, language: str, stream: Stream | None = None
+    ) -> Answered[Checked[QuizItem]]:
+        """Checked quiz items from a note's Markdown. Each part of it has a stream of its own."""
+        answered = await self._ask_parts(prompts.QUIZ, "quiz", markdown, language, stream)
         return Answered(check_quiz(answered.value, markdown), answered.by)
 
-    async def extract_flashcards(self, markdown: str, language: str) -> Answered[Checked[Flashcard]]:
-        """Checked flashcards from a note's Markdown."""
-        answered = await self._ask_parts(prompts.FLASHCARDS, "flashcards", markdown, language)
+    async def extract_flashcards(
+        self, markdown: str, language: str, stream: Stream | None = None
+    ) -> Answered[Checked[Flashcard]]:
+        """Checked flashcards from a note's Markdown. Each part of it has a stream of its own."""
+        answered = await self._ask_parts(prompts.FLASHCARDS, "flashcards", markdown, language, stream)
         return Answered(check_flashcards(answered.value), answered.by)
 
-    async def _ask_parts(self, instructions: str, name: str, markdown: str, language: str) -> Answered[list[object]]:
+    async def _ask_parts(
+        self, instructions: str, name: str, markdown: str, language: str, stream: Stream | None
+    ) -> Answered[list[object]]:
         """The items of all parts, taken in turns, so that a limit on their number leaves out no part."""
         parts = spread(self.lesson_structure_chunks(markdown), STUDY_PARTS)
-        answers = await all_or_first_error([self._part(instructions, name, part, language) for part in parts])
+        lives = [stream and stream(f"{name} {number} of {len(parts)}") for number in range(1, len(parts) + 1)]
+        answers = await all_or_first_error(
+            [self._part(instructions, name, part, language, live) for part, live in zip(parts, lives, strict=True)]
+        )
         longest = max((len(answer.value) for answer in answers), default=0)
         turns = [answer.value[turn] for turn in range(longest) for answer in answers if turn < len(answer.value)]
         return Answered(turns, _all_answerers(answers))
 
-    async def _part(self, instructions: str, name: str, text: str, language: str) -> Answered[list[object]]:
-        answer = await self._ask(instructions, text, language)
+    async def _part(
+        self, instructions: str, name: str, text: str, language: str, live: LiveText | None
+    ) -> Answered[list[object]]:
+        answer = await self._ask(instructions, text, language, live)
         return Answered(list_of(_members(answer, name)), (_answerer(answer),))
 
-    async def _ask(self, instructions: str, text: str, language: str) -> ModelAnswer:
+    async def _ask(self, instructions: str, text: str, language: str, live: LiveText | None) -> ModelAnswer:
         request = ModelRequest(
             instructions=instructions,
             prompt=prompts.prompt(text, language),
@@ -118,7 +134,11 @@ class AiService:
             max_output_tokens=MAX_OUTPUT_TOKENS,
             timeout_s=self._timeout_s,
         )
-        outcome = await self._model.ask(request)
+        if live is None:
+            outcome = await self._model.ask(request)
+        else:
+            # A second try, and another provider, begin their answer anew.
+            outcome = await self._model.ask(request, on_text=live.write, on_call=live.restart)
         if isinstance(outcome, ModelFailure):
             reason = f"the language model gave no answer: {outcome.message}"
             if outcome.retryable:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from systems.study_notes.application.ai_service import AiService, Answered, Answerer
+from systems.study_notes.application.ai_service import AiService, Answered, Answerer, Stream
 from systems.study_notes.application.ports import Clock, Steps
 from systems.study_notes.application.process_source_text import with_answerers
 from systems.study_notes.application.progress import Entered, enter_stage, facts_of, move
@@ -76,8 +76,8 @@ class GenerateStudyTools:
             note = await uow.notes.get(note_id)
         if note is None:
             return None
-        quiz = await steps.step("quiz", self._enough_questions, note.markdown, note.language_code)
-        cards = await steps.step("flashcards", self._enough_cards, note.markdown, note.language_code)
+        quiz = await steps.step("quiz", self._enough_questions, note.markdown, note.language_code, steps.stream)
+        cards = await steps.step("flashcards", self._enough_cards, note.markdown, note.language_code, steps.stream)
         return MadeStudyTools(
             note_id=note.id,
             source_id=note.source_id,
@@ -87,13 +87,13 @@ class GenerateStudyTools:
             answered_by={"quiz": quiz.by, "flashcards": cards.by},
         )
 
-    async def _enough_questions(self, markdown: str, language: str) -> Answered[Checked[QuizItem]]:
-        answered = await self._ai.generate_quiz(markdown, language)
+    async def _enough_questions(self, markdown: str, language: str, stream: Stream) -> Answered[Checked[QuizItem]]:
+        answered = await self._ai.generate_quiz(markdown, language, stream)
         answered.value.within(self._quiz)
         return answered
 
-    async def _enough_cards(self, markdown: str, language: str) -> Answered[Checked[Flashcard]]:
-        answered = await self._ai.extract_flashcards(markdown, language)
+    async def _enough_cards(self, markdown: str, language: str, stream: Stream) -> Answered[Checked[Flashcard]]:
+        answered = await self._ai.extract_flashcards(markdown, language, stream)
         answered.value.within(self._flashcards)
         return answered
 

@@ -15,8 +15,24 @@ from systems.study_notes.domain.spoken import TimedText
 Value = TypeVar("Value")
 
 
+class LiveText(Protocol):
+    """Text that people may read while it is made."""
+
+    def write(self, text: str, /) -> None:
+        """Add to it."""
+        ...
+
+    def restart(self, told: object = None, /) -> None:
+        """What is written next takes the place of what is there."""
+        ...
+
+
 class Steps(Protocol):
     """Work that is done once, whatever interrupts it: what was done before is remembered by its name."""
+
+    def stream(self, name: str, /) -> LiveText:
+        """What is to be read under this name while a step goes on; what is remembered writes nothing again."""
+        ...
 
     def step(self, name: str, call: Callable[..., Awaitable[Value]], /, *args: Any) -> Coroutine[Any, Any, Value]:
         """What `call(*args)` answers, now or when it was done."""

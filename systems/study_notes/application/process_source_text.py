@@ -53,8 +53,8 @@ class ProcessSourceText:
     async def prepare(self, source_id: int, text_content: str | None = None, *, steps: Steps) -> AnalysedText | None:
         """Ask the model about `text_content`, or about the source's stored text; None when the source is gone.
 
-        Each piece of the text is a step: what the model has answered is not asked again. Raises `StageError` or
-        `PermanentSourceError` as `AiService` does.
+        Each piece of the text is a step: what the model has answered is not asked again. Its answer streams under the
+        same name. Raises `StageError` or `PermanentSourceError` as `AiService` does.
         """
         async with self._reads() as uow:
             source = await uow.sources.get(source_id)
@@ -65,12 +65,13 @@ class ProcessSourceText:
             raise PermanentSourceError("the source has no text")
         language = source.language_code or self._detect_language(text[:LANGUAGE_CHARS])
         pieces = self._ai.lesson_structure_chunks(text)
+        names = [f"chunk {number} of {len(pieces)}" for number in range(1, len(pieces) + 1)]
         parts = [
-            await steps.step(f"chunk {number} of {len(pieces)}", self._ai.generate_chunk_structure, piece, language)
-            for number, piece in enumerate(pieces, 1)
+            await steps.step(name, self._ai.generate_chunk_structure, piece, language, steps.stream(name))
+            for name, piece in zip(names, pieces, strict=True)
         ]
         lesson = self._ai.merge(parts)
-        tags = await steps.step("tags", self._ai.generate_tags, text, language)
+        tags = await steps.step("tags", self._ai.generate_tags, text, language, steps.stream("tags"))
         return AnalysedText(
             source_id, language, lesson.value, tuple(tags.value), {"lesson_structure": lesson.by, "tags": tags.by}
         )

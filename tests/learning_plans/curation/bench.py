@@ -15,7 +15,7 @@ from systems.common.database.connections import Database, job_engine_url
 from systems.common.system_clock import SystemClock
 from systems.learning_plans.application.curation_ports import Clock, FindStore
 from systems.learning_plans.application.explanations import TASK
-from systems.learning_plans.application.services.curation_service import CurationRules, CurationService
+from systems.learning_plans.application.services.curation_service import CurationService
 from systems.learning_plans.handlers.plan_curation_handler import PlanCurationHandler
 from systems.learning_plans.handlers.plan_curation_job import QUEUE, PlanCurationJob
 from systems.learning_plans.infrastructure.curation_work import SqlCurationWork
@@ -114,14 +114,14 @@ async def curation_bench(
         opened_engine(settings.database_url) as engine,
     ):
         finds: FindStore = SqlFinds(database.sessions, clock)
-        searches = searches_of(settings, web, clock)
+        searches = searches_of(settings, web, database.sessions, clock)
         service = CurationService(
             searches.videos,
             searches.docs,
             model or ModelChain([OfflineModel({TASK: micro_explanation})], gate=engine.ledger),
             store(finds) if store is not None else finds,
             clock,
-            CurationRules(concurrency=settings.curation_concurrency),
+            settings.curation_rules,
         )
         yield CurationBench(engine, database, PlanCurationHandler(service, SqlCurationWork(database.reads), clock))
     await database.close()

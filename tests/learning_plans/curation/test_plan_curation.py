@@ -12,7 +12,7 @@ from tests.learning_plans.curation.bench import CurationBench, curation_bench, s
 from tests.learning_plans.curation.conftest import TITLES
 from tests.learning_plans.plans import PLAN, USER, add_plan, attached, explanations, standing
 from tests.learning_plans.wires import faults
-from tests.learning_plans.wires.search_wires import YOUTUBE, SearchWires
+from tests.learning_plans.wires.search_wires import ENGINE, GOOGLE, GOOGLE_KEY, YOUTUBE, SearchWires, Video
 
 SEARCH = f"{YOUTUBE}/search"
 MODULES = (TITLES[:2], TITLES[2:])
@@ -121,6 +121,26 @@ async def test_lp_16_when_the_budget_is_used_up_the_rest_is_skipped_and_only_tha
         assert (await run(bench, again)).result["done"] == 3
         assert await standing(bench.database) == dict.fromkeys(TITLES, ("done", None))
     assert searched(wires) == Counter(TITLES)
+
+
+async def test_lp_15_documentation_joins_where_videos_are_few_and_a_dead_link_is_not_attached(
+    database_url: str, wires: SearchWires
+) -> None:
+    google = {"google_cse_key": GOOGLE_KEY, "google_cse_id": ENGINE, "google_cse_base_url": wires.url + GOOGLE}
+    local = {"docs_allowed_domains": ("127.0.0.1",), "docs_allow_private_hosts": True, "min_resource_score": 0.5}
+    wires.by_word = {"joins": [Video("one", "SQL joins"), Video("two", "Cooking rice")]}
+    wires.google = [
+        {"title": "SQL joins", "link": wires.page("dead")},
+        {"title": "SQL joins", "link": wires.page("manual") + "?utm_source=mail"},
+        {"title": "Welcome to our site", "link": wires.page("welcome")},
+        {"title": "SQL joins", "link": "https://evil.example/sql-joins"},
+    ]
+    wires.gone = {"dead"}
+    async with curation_bench(settings_of(database_url, wires.url, **google, **local)) as bench:
+        await add_plan(bench.database, ("joins",))
+        assert (await run(bench)).result["resources"] == 2
+        assert await attached(bench.database, "joins") == [(1, "one"), (2, "manual")]
+    assert dict(wires.heads) == {"dead": 1, "manual": 1, "welcome": 1}
 
 
 async def test_another_learners_plan_is_not_curated(database_url: str, wires: SearchWires) -> None:

@@ -116,6 +116,11 @@ async def test_finds_of_many_tasks_kept_at_once_are_all_there(database: Database
         assert [order for order, _ in await attached(database, task)] == list(range(1, 9))
 
 
+async def test_finds_of_one_task_kept_at_once_come_one_after_the_other(database: Database, finds: SqlFinds) -> None:
+    await asyncio.gather(*(finds.keep([done("a", f"r{n}")]) for n in range(12)))
+    assert [order for order, _ in await attached(database, "a")] == list(range(1, 13))
+
+
 async def test_what_is_to_be_curated_is_read_in_the_plans_order(database: Database, plan: str, finds: SqlFinds) -> None:
     work = SqlCurationWork(database.reads)
     assert await work.topic(plan, USER) == PlanTopic("SQL", "beginner")

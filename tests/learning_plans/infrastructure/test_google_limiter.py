@@ -1,13 +1,15 @@
 import asyncio
+from collections.abc import Sequence
 from contextlib import contextmanager, nullcontext
-from datetime import timedelta
 
 import pytest
 
+from systems.common.database.connections import Database
 from systems.learning_plans.application.curation_ports import SearchFailed
-from systems.learning_plans.infrastructure.google_limiter import GoogleLimiter
+from systems.learning_plans.infrastructure.google_limiter import GoogleLimiter, SqlCallBook
 from tests.learning_plans.application.curation_fakes import MovableClock
-from tests.learning_plans.infrastructure.virtual_time import VirtualTime
+from tests.learning_plans.infrastructure.call_book import MemoryBook
+from tests.learning_plans.infrastructure.virtual_time import VirtualClock, VirtualTime
 
 
 class Calls:
@@ -15,8 +17,7 @@ class Calls:
 
     def __init__(self, length_s: float = 0.0, **options) -> None:
         self.time = VirtualTime()
-        self.clock = MovableClock()
-        self.limiter = GoogleLimiter(self.clock, monotonic=self.time.monotonic, sleep=self.time.sleep, **options)
+        self.limiter = GoogleLimiter(MemoryBook(VirtualClock(self.time), **options), sleep=self.time.sleep)
         self.length_s = length_s
         self.spans: list[tuple[float, float]] = []
         self.waited: list[float] = []
@@ -65,19 +66,18 @@ async def test_all_of_the_wait_is_told_and_none_of_the_call() -> None:
     assert sum(calls.waited) == 0 + 8 + 30
 
 
-async def test_a_day_has_its_limit_and_the_next_one_its_own() -> None:
+async def test_used_up_calls_free_their_turns() -> None:
     calls = Calls(daily_limit=2)
     ends = await calls.run(4)
     assert len(calls.spans) == 2
-    reasons = [str(end) for end in ends if isinstance(end, SearchFailed)]
-    assert reasons == ["the 2 calls to Google of this day (UTC) are used up"] * 2
-    calls.clock.advance(timedelta(days=1).total_seconds())
+    assert sum(isinstance(end, SearchFailed) for end in ends) == 2
+    calls.time.now += 86_400
     await calls.run(1)
     assert len(calls.spans) == 3
 
 
 async def test_a_call_that_is_given_up_frees_its_turn() -> None:
-    limiter = GoogleLimiter(MovableClock(), concurrency=1, spacing_s=0)
+    limiter = GoogleLimiter(MemoryBook(MovableClock(), spacing_s=0), concurrency=1)
     inside = asyncio.Event()
 
     async def hangs() -> None:
@@ -98,3 +98,27 @@ async def test_a_call_that_is_given_up_frees_its_turn() -> None:
     await asyncio.wait_for(third, 10)
     with pytest.raises(asyncio.CancelledError):
         await first
+
+
+async def taken(books: Sequence[SqlCallBook], number: int) -> list[float]:
+    return sorted(await asyncio.gather(*(books[n % len(books)].take() for n in range(number))))
+
+
+async def test_one_book_serves_all_processes_and_restarts(database: Database) -> None:
+    clock = MovableClock()
+    books = [SqlCallBook(database.sessions, clock) for _ in range(3)]
+    assert await taken(books, 5) == [0, 8, 16, 24, 32]
+    clock.advance(20)
+    again = SqlCallBook(database.sessions, clock)
+    assert await again.take() == 20
+
+
+async def test_one_day_has_its_limit_for_all_processes_together(database: Database) -> None:
+    clock = MovableClock()
+    books = [SqlCallBook(database.sessions, clock, daily_limit=3) for _ in range(2)]
+    await taken(books, 3)
+    for book in books:
+        with pytest.raises(SearchFailed, match="the 3 calls to Google of this day"):
+            await book.take()
+    clock.advance(86_400)
+    assert await books[0].take() == 0

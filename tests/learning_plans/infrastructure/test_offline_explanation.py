@@ -13,7 +13,7 @@ def explained(title: str, description: str, *, topic: str = "Photosynthesis", le
 
 def test_it_says_what_it_was_made_from() -> None:
     assert explained("Light reactions", "Follow the light. Then draw it.") == (
-        "Light reactions is one step of your plan for Photosynthesis: Follow the light. This note was put together "
+        '"Light reactions" is one step of your plan for Photosynthesis: Follow the light. This note was put together '
         "without a language model, from the plan's own words. Exercise: explain it to somebody who has never heard of "
         "it, and look up each word you could not explain."
     )
@@ -22,7 +22,7 @@ def test_it_says_what_it_was_made_from() -> None:
 @pytest.mark.parametrize("description", ["", "  ", "Draw it"])
 def test_a_description_may_be_missing_or_end_without_a_dot(description: str) -> None:
     about = ": Draw it." if description.strip() else "."
-    assert explained("A", description).startswith(f"A is one step of your plan for Photosynthesis{about} This note")
+    assert explained("A", description).startswith(f'"A" is one step of your plan for Photosynthesis{about} This note')
 
 
 def test_each_level_has_its_exercise() -> None:

@@ -11,6 +11,7 @@ from systems.learning_plans.application.curation_ports import SearchFailed, Wait
 from systems.learning_plans.infrastructure.google_limiter import GoogleLimiter
 from systems.learning_plans.infrastructure.search_api import MAX_DELAY_S, SearchApi, delays
 from tests.learning_plans.application.curation_fakes import MovableClock
+from tests.learning_plans.infrastructure.call_book import MemoryBook
 from tests.learning_plans.wires import faults
 from tests.learning_plans.wires.search_wires import MDN, YOUTUBE, YOUTUBE_KEY, SearchWires
 
@@ -147,7 +148,7 @@ async def test_answers_are_kept_by_question_and_errors_are_not(api: Make, wires:
 async def test_every_call_takes_a_turn_repeats_too_and_answers_kept_none(
     api: Make, wires: SearchWires, waiting: Waiting
 ) -> None:
-    limiter = GoogleLimiter(MovableClock(), spacing_s=0, daily_limit=3)
+    limiter = GoogleLimiter(MemoryBook(MovableClock(), spacing_s=0, daily_limit=3))
     made = api("YouTube", limiter=limiter)
     wires.faults[SEARCH] += [faults.status(500)]
     await ask(made, waiting)
@@ -166,7 +167,7 @@ async def test_two_are_in_flight_at_the_server(api: Make, wires: SearchWires, wa
         return faults.body(b"{}")(request)
 
     wires.faults[SEARCH] += [meets] * 6
-    limiter = GoogleLimiter(MovableClock(), spacing_s=0)
+    limiter = GoogleLimiter(MemoryBook(MovableClock(), spacing_s=0))
     made = api("YouTube", limiter=limiter)
     await asyncio.gather(*(ask(made, waiting, f"query {n}") for n in range(6)))
     until.set()

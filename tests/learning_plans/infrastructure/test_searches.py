@@ -6,6 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from systems.common.database.connections import Database
 from systems.learning_plans.infrastructure.searches import Searches, searches_of
 from systems.learning_plans.settings import Settings
 from tests.learning_plans.application.curation_fakes import MovableClock
@@ -24,7 +25,7 @@ Choose = Callable[..., Searches]
 
 
 @pytest.fixture
-def choose(client: httpx2.AsyncClient, wires: SearchWires) -> Choose:
+def choose(client: httpx2.AsyncClient, wires: SearchWires, database: Database) -> Choose:
     def chosen(**settings: Any) -> Searches:
         local = {
             "youtube_base_url": wires.url + YOUTUBE,
@@ -34,7 +35,7 @@ def choose(client: httpx2.AsyncClient, wires: SearchWires) -> Choose:
             "docs_allowed_domains": ("127.0.0.1", "docs.python.org"),
             "docs_allow_private_hosts": True,
         }
-        return searches_of(Settings(**{**local, **settings}), client, MovableClock())
+        return searches_of(Settings(**{**local, **settings}), client, database.sessions, MovableClock())
 
     return chosen
 

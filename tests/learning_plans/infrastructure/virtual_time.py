@@ -3,8 +3,21 @@
 import asyncio
 import heapq
 from collections.abc import Coroutine
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
+
+from tests.learning_plans.application.curation_fakes import NOW
+
+
+class VirtualClock:
+    """The same time, as a moment."""
+
+    def __init__(self, time: "VirtualTime") -> None:
+        self._time = time
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self._time.now)
 
 
 class VirtualTime:

@@ -246,6 +246,8 @@ class ScriptedModel:
         if isinstance(script, ModelFailure):
             return script
         text = script if isinstance(script, str) else script(request)
+        if "on_text" in told:
+            told["on_text"](text)
         return ModelAnswer(text, text, "google", "g-1")
 
     def of(self, task: str) -> list[ModelRequest]:

@@ -100,6 +100,8 @@ async def test_what_the_model_has_answered_is_not_asked_again(world, model, dete
     resumed = await process.prepare(source_id, text, steps=steps)
     assert done == ["chunk 1 of 3", "chunk 2 of 3"]
     assert list(steps.done) == ["chunk 1 of 3", "chunk 2 of 3", "chunk 3 of 3", "tags"]
+    assert list(steps.streams) == list(steps.done)
+    assert all(live.text == SCRIPTS["lesson_structure"] for live in list(steps.streams.values())[:3])
     assert asked[:2] + asked[3:] == [*dict.fromkeys(asked)]
     assert resumed is not None
     assert len(resumed.lesson.structure) == 3

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -18,26 +19,36 @@ def environment(**settings: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | settings
 
 
-@asynccontextmanager
-async def program(mark: str, *arguments: str, **settings: str) -> AsyncIterator[str]:
-    """`python -m systems.study_notes …`, given as the line of its stderr that holds `mark`; at the exit it must end
-    well on SIGTERM."""
+async def started(mark: str, *arguments: str, **settings: str) -> tuple[asyncio.subprocess.Process, str]:
+    """`python -m systems.study_notes …` and the line of its stderr that holds `mark`."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "systems.study_notes", *arguments,
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, env=environment(**settings), cwd=ROOT,
     )  # fmt: skip
     assert process.stderr is not None
-    reading: asyncio.Task[None] | None = None
+    return process, await asyncio.wait_for(_line_with(mark, process.stderr), 60)
+
+
+@asynccontextmanager
+async def program(mark: str, *arguments: str, **settings: str) -> AsyncIterator[str]:
+    """A program that was `started`, given as that line; at the exit it must end well on SIGTERM."""
+    process, line = await started(mark, *arguments, **settings)
+    assert process.stderr is not None
+    reading = asyncio.create_task(_drain(process.stderr))
     try:
-        line = await asyncio.wait_for(_line_with(mark, process.stderr), 60)
-        reading = asyncio.create_task(_drain(process.stderr))
         yield line
     finally:
         process.send_signal(signal.SIGTERM)
         code = await asyncio.wait_for(process.wait(), 30)
-        if reading is not None:
-            await reading
+        await reading
     assert code == 0
+
+
+def address_in(line: str) -> str:
+    """Where a server listens, by its own word."""
+    found = re.search(r"http://\S+", line)
+    assert found is not None
+    return found.group()
 
 
 async def _line_with(mark: str, stream: asyncio.StreamReader) -> str:

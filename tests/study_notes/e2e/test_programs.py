@@ -1,13 +1,12 @@
 """Server and workers as processes of their own on one database."""
 
-import re
 from functools import partial
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.study_notes.e2e.programs import ROOT, program
+from tests.study_notes.e2e.programs import ROOT, address_in, program
 from tests.study_notes.flow.support import events, jobs, submit, system, until
 
 SAMPLE = ROOT / "systems" / "study_notes" / "samples" / "water_mills.md"
@@ -54,7 +53,7 @@ async def test_the_server_takes_a_document_and_a_worker_of_its_own_makes_the_not
     async with (
         program("listening", "serve", "--port", "0", **settings) as line,
         program("worker started", "worker", **settings),
-        httpx2.AsyncClient(base_url=_address(line), headers=HEADERS, timeout=30) as client,
+        httpx2.AsyncClient(base_url=address_in(line), headers=HEADERS, timeout=30) as client,
     ):
         answer = await client.post("/api/sources/document", files={"file": (SAMPLE.name, SAMPLE.read_bytes())})
         assert answer.status_code == 202
@@ -68,12 +67,6 @@ async def test_the_server_takes_a_document_and_a_worker_of_its_own_makes_the_not
         assert health["status"] == "ok"
 
 
-def _address(line: str) -> str:
-    found = re.search(r"http://\S+", line)
-    assert found is not None
-    return found.group()
-
-
 async def _event_lines(client: httpx2.AsyncClient, source_id: int):
     async with client.stream("GET", f"/api/sources/{source_id}/events") as stream:
         async for line in stream.aiter_lines():
@@ -85,7 +78,7 @@ async def test_an_embedded_worker_needs_no_second_process(tmp_path: Path) -> Non
     settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/n.db", "FILES_DIR": str(tmp_path / "files")}
     async with (
         program("listening", "serve", "--worker", "--port", "0", **settings) as line,
-        httpx2.AsyncClient(base_url=_address(line), headers=HEADERS, timeout=30) as client,
+        httpx2.AsyncClient(base_url=address_in(line), headers=HEADERS, timeout=30) as client,
     ):
         answer = await client.post("/api/sources/text", json={"text": SAMPLE.read_text()})
         seen = [line async for line in _event_lines(client, answer.json()["source_id"])]

@@ -36,11 +36,6 @@ PNG = b"\x89PNG\r\n\x1a\n the rest is for the service"
 TONES = [400, 700, 1000]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
-    return None if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
-
-
 @pytest.fixture
 def held() -> Iterator[threading.Event]:
     event = threading.Event()

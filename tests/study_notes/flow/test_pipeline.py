@@ -29,11 +29,6 @@ from tests.study_notes.flow.support import (
 )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
-    return None if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
-
-
 def busy(*, retryable: bool = True) -> ModelFailure:
     return ModelFailure("provider_error", "busy", retryable=retryable)
 
@@ -134,9 +129,11 @@ async def test_sn_08_the_fallback_answers_when_the_primary_fails_and_is_recorded
     assert [by["provider"] for by in known["models"]["tags"]] == ["google"]
 
 
-async def test_sn_08_when_all_models_fail_the_source_is_processing_until_the_third_attempt(tmp_path: Path) -> None:
+async def test_sn_08_when_all_models_fail_the_source_is_processing_until_the_third_attempt(
+    tmp_path: Path, url: str | None
+) -> None:
     seen: list[SourceStatus] = []
-    async with system(tmp_path) as notes:
+    async with system(tmp_path, url=url) as notes:
         source_id = 1
 
         class Watching(FakeModel):
@@ -145,7 +142,7 @@ async def test_sn_08_when_all_models_fail_the_source_is_processing_until_the_thi
                 return await super().call(request, **told)
 
         chain = ModelChain([Watching({"lesson_structure": busy()}), FakeModel({"lesson_structure": busy()})])
-        async with system(tmp_path, model=chain) as failing:
+        async with system(tmp_path, url=url, model=chain) as failing:
             assert await made(failing) == source_id
         view = await status(notes, source_id)
         told = await events(notes, source_id)
@@ -190,9 +187,9 @@ async def test_sn_11_bad_quiz_items_are_dropped_and_listed_and_too_few_are_asked
     ]  # fmt: skip
 
 
-async def test_sn_11_without_a_usable_quiz_the_note_stays_readable(tmp_path: Path) -> None:
+async def test_sn_11_without_a_usable_quiz_the_note_stays_readable(tmp_path: Path, url: str | None) -> None:
     model = FakeModel({"quiz": json.dumps({"quiz": QUIZ[:1]})})
-    async with system(tmp_path, model=model) as notes:
+    async with system(tmp_path, url=url, model=model) as notes:
         source_id = await made(notes)
         view = await status(notes, source_id)
         note = await notes.library.note(USER, view.note_id or 0)
@@ -237,9 +234,9 @@ async def test_sn_17_every_prompt_names_the_language_and_the_note_keeps_it(tmp_p
     assert note.language_code == "spa"
 
 
-async def test_sn_25_a_named_waiting_time_is_kept(tmp_path: Path) -> None:
+async def test_sn_25_a_named_waiting_time_is_kept(tmp_path: Path, url: str | None) -> None:
     limited = ModelFailure("rate_limit", "slow down", retryable=True, retry_after_s=3)
-    async with system(tmp_path, model=FakeModel({"lesson_structure": limited})) as notes:
+    async with system(tmp_path, url=url, model=FakeModel({"lesson_structure": limited})) as notes:
         source_id = await submit(notes)
         with pytest.raises(TimeoutError, match="scheduled"):
             await notes.run_until_idle(timeout_s=0.6)

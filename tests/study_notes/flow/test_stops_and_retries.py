@@ -43,11 +43,6 @@ from tests.study_notes.flow.support import (
 FAILING = ModelFailure("provider_error", "busy", retryable=True)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
-    return None if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
-
-
 def wanting(number: int) -> FakeModel:
     return FakeModel({"lesson_structure": json.dumps(lesson(*(f"picture number {one}" for one in range(number))))})
 
@@ -74,10 +69,12 @@ async def put_back(notes: StudyNotes, source_id: int, stage: Stage) -> None:
     ],
     ids=lambda value: value.job_kind.kind if isinstance(value, JobData) else str(value),
 )
-async def test_sn_05_a_job_that_runs_twice_leaves_the_same_rows(tmp_path: Path, stage: Stage, job: JobData) -> None:
+async def test_sn_05_a_job_that_runs_twice_leaves_the_same_rows(
+    tmp_path: Path, url: str | None, stage: Stage, job: JobData
+) -> None:
     model = wanting(2)
     model.scripts["quiz"] = lambda request: _quiz(f"answer {len(model.of('quiz'))}")
-    async with system(tmp_path, model=model, search=open_search()) as notes:
+    async with system(tmp_path, url=url, model=model, search=open_search()) as notes:
         source_id = await made(notes)
         before = await row_counts(notes)
         await put_back(notes, source_id, stage)
@@ -114,9 +111,9 @@ async def test_sn_16_cancel_during_pictures_and_no_note_appears(tmp_path: Path, 
     assert flow.status == "cancelled"
 
 
-async def test_sn_16_delete_during_pictures_leaves_no_rows_and_no_files(tmp_path: Path) -> None:
+async def test_sn_16_delete_during_pictures_leaves_no_rows_and_no_files(tmp_path: Path, url: str | None) -> None:
     search = GatedSearch()
-    async with system(tmp_path, model=wanting(4), search=search, worker_concurrency=2) as notes:
+    async with system(tmp_path, url=url, model=wanting(4), search=search, worker_concurrency=2) as notes:
         await notes.start()
         source_id = await submit_pdf(notes, text_pdf("Water turns the wheel of the mill."))
         await until(lambda: len(search.asked) == 2)
@@ -179,9 +176,9 @@ async def test_sn_18_a_failed_source_goes_on_at_the_failed_stage(tmp_path: Path,
     assert (again.id, again.updated_at) == (note.id, note.updated_at)
 
 
-async def test_sn_18_a_failed_text_stage_begins_anew(tmp_path: Path) -> None:
+async def test_sn_18_a_failed_text_stage_begins_anew(tmp_path: Path, url: str | None) -> None:
     model = FakeModel({"lesson_structure": [FAILING, FAILING, FAILING, json.dumps(lesson())]})
-    async with system(tmp_path, model=model) as notes:
+    async with system(tmp_path, url=url, model=model) as notes:
         source_id = await made(notes)
         failed = await status(notes, source_id)
         await notes.pipeline.retry(USER, source_id)
@@ -191,9 +188,11 @@ async def test_sn_18_a_failed_text_stage_begins_anew(tmp_path: Path) -> None:
     assert (view.status, view.attempts) == (SourceStatus.COMPLETED, 1)
 
 
-async def test_sn_18_a_source_cancelled_during_pictures_makes_only_the_missing_ones(tmp_path: Path) -> None:
+async def test_sn_18_a_source_cancelled_during_pictures_makes_only_the_missing_ones(
+    tmp_path: Path, url: str | None
+) -> None:
     search = GatedSearch()
-    async with system(tmp_path, model=wanting(4), search=search, worker_concurrency=1) as notes:
+    async with system(tmp_path, url=url, model=wanting(4), search=search, worker_concurrency=1) as notes:
         await notes.start()
         source_id = await submit(notes)
         search.release(2)
@@ -207,8 +206,8 @@ async def test_sn_18_a_source_cancelled_during_pictures_makes_only_the_missing_o
     assert len(search.asked) == 5
 
 
-async def test_sn_18_a_completed_source_cannot_be_retried_nor_a_running_one(tmp_path: Path) -> None:
-    async with system(tmp_path) as notes:
+async def test_sn_18_a_completed_source_cannot_be_retried_nor_a_running_one(tmp_path: Path, url: str | None) -> None:
+    async with system(tmp_path, url=url) as notes:
         source_id = await submit(notes)
         with pytest.raises(Conflict, match="PENDING"):
             await notes.pipeline.retry(USER, source_id)

@@ -50,10 +50,10 @@ def test_only_a_short_text_is_carried_by_its_job(length: int, carried: bool) -> 
     assert kinds.text_job(1, "é" * (length // 2)).text_content is not None
 
 
-async def test_sn_22_never_more_jobs_at_once_than_configured(tmp_path: Path) -> None:
+async def test_sn_22_never_more_jobs_at_once_than_configured(tmp_path: Path, url: str | None) -> None:
     search = GatedSearch()
     model = FakeModel({"lesson_structure": json.dumps(lesson(*(f"picture {one}" for one in range(24))))})
-    async with system(tmp_path, model=model, search=search, worker_concurrency=4) as notes:
+    async with system(tmp_path, url=url, model=model, search=search, worker_concurrency=4) as notes:
         await notes.start()
         source_id = await submit(notes)
         for done in range(0, 24, 4):
@@ -98,8 +98,8 @@ class MysteryJob(JobData, kind="MYSTERY", queue="note-processing"):
     """No handler knows it."""
 
 
-async def test_sn_22_a_kind_without_a_handler_fails_for_good(tmp_path: Path) -> None:
-    async with system(tmp_path) as notes:
+async def test_sn_22_a_kind_without_a_handler_fails_for_good(tmp_path: Path, url: str | None) -> None:
+    async with system(tmp_path, url=url) as notes:
         handle = await notes.engine.enqueue(MysteryJob())
         await notes.run_until_idle()
         job = await notes.engine.get(handle.id)

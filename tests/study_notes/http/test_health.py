@@ -19,9 +19,9 @@ class Hands:
         return self.time
 
 
-async def test_sn_19_unhealthy_when_jobs_wait_a_minute_and_no_worker_comes(tmp_path: Path) -> None:
+async def test_sn_19_unhealthy_when_jobs_wait_a_minute_and_no_worker_comes(tmp_path: Path, url: str | None) -> None:
     clock = Hands()
-    async with system(tmp_path, clock=clock) as notes, client_of(notes, None) as client:
+    async with system(tmp_path, url=url, clock=clock) as notes, client_of(notes, None) as client:
         idle = await client.get("/health")
         await submit(notes)
         fresh = await client.get("/health")
@@ -39,10 +39,10 @@ async def test_sn_19_unhealthy_when_jobs_wait_a_minute_and_no_worker_comes(tmp_p
     assert served.status_code == 200
 
 
-async def test_sn_19_a_worker_of_another_build_is_a_warning(tmp_path: Path) -> None:
+async def test_sn_19_a_worker_of_another_build_is_a_warning(tmp_path: Path, url: str | None) -> None:
     async with (
-        system(tmp_path) as server,
-        system(tmp_path) as other,
+        system(tmp_path, url=url) as server,
+        system(tmp_path, url=url) as other,
         client_of(server, None) as client,
     ):
         other.build_id = "0ld"
@@ -55,9 +55,9 @@ async def test_sn_19_a_worker_of_another_build_is_a_warning(tmp_path: Path) -> N
     assert body["build_id"] in body["warnings"][0]
 
 
-async def test_sn_23_metrics_tell_queue_length_failures_and_workers(tmp_path: Path) -> None:
+async def test_sn_23_metrics_tell_queue_length_failures_and_workers(tmp_path: Path, url: str | None) -> None:
     model = FakeModel({"quiz": "no json"})
-    async with system(tmp_path, model=model) as notes, client_of(notes, None) as client:
+    async with system(tmp_path, url=url, model=model) as notes, client_of(notes, None) as client:
         await notes.start()
         await made(notes)
         answer = await client.get("/metrics")

@@ -35,9 +35,11 @@ async def read(client: httpx2.AsyncClient, source_id: int, after: int | None = N
     return seen
 
 
-async def test_sn_21_the_stream_tells_the_stages_in_order_and_a_reconnect_misses_nothing(tmp_path: Path) -> None:
+async def test_sn_21_the_stream_tells_the_stages_in_order_and_a_reconnect_misses_nothing(
+    tmp_path: Path, url: str | None
+) -> None:
     search = GatedSearch()
-    async with system(tmp_path, model=waiting_model(), search=search) as notes, served(notes) as client:
+    async with system(tmp_path, url=url, model=waiting_model(), search=search) as notes, served(notes) as client:
         await notes.start()
         source_id = await submit(notes)
         search.release(1)
@@ -70,9 +72,11 @@ async def test_sn_21_who_knows_the_end_already_is_told_not_to_come_again(tmp_pat
     assert odd[0][1] == "source.created"
 
 
-async def test_sn_21_an_end_that_was_followed_by_a_retry_does_not_end_the_stream(tmp_path: Path) -> None:
+async def test_sn_21_an_end_that_was_followed_by_a_retry_does_not_end_the_stream(
+    tmp_path: Path, url: str | None
+) -> None:
     search = GatedSearch()
-    async with system(tmp_path, model=waiting_model(), search=search) as notes, served(notes) as client:
+    async with system(tmp_path, url=url, model=waiting_model(), search=search) as notes, served(notes) as client:
         await notes.start()
         source_id = await submit(notes)
         await until(lambda: len(search.asked) == 2)

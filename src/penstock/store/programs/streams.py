@@ -55,12 +55,18 @@ def write_streams(writes: Sequence[StreamWrite], now: int) -> Steps[set[WrittenK
     if not writes:
         return set()
     # In the order in which endings lock.
-    rows = codec.rows([_row(write) for write in sorted(writes, key=lambda write: (write.job_id, write.name))])
-    found = yield Call("write_streams", {"rows": rows, "now": now})
-    written = {(row[0], row[1], row[2]) for row in found}
-    if written:
-        yield Wake(frozenset(Topic.stream(job_id) for job_id, _, _ in written))
-    return written
+    ordered = sorted(writes, key=lambda write: (write.job_id, write.name))
+    found = yield Call("write_streams", {"rows": codec.rows([_head_row(write) for write in ordered]), "now": now})
+    versions: dict[WrittenKey, tuple[int, int]] = {(row[0], row[1], row[2]): (row[3], row[4]) for row in found}
+    chunks = []
+    for write in ordered:
+        version, part = versions.get((write.job_id, write.claim_id, write.name), (0, -1))
+        if part == write.part:
+            chunks.append(_chunk_row(write, version))
+    if chunks:
+        yield Call("write_chunks", {"rows": codec.rows(chunks)})
+        yield Wake(frozenset(Topic.stream(job_id) for job_id, _, _ in versions))
+    return set(versions)
 
 
 @program
@@ -110,8 +116,13 @@ def _pieces(head: StreamHead, start: int, chunks: Sequence[Row]) -> list[Piece]:
     return pieces or [Piece(head, start, "")]
 
 
-def _row(write: StreamWrite) -> dict[str, object]:
+def _head_row(write: StreamWrite) -> dict[str, object]:
     return {
         "id": write.job_id, "claim": write.claim_id, "attempt": write.attempt, "name": write.name, "part": write.part,
-        "start": write.start, "end": write.end, "text": plain(write.text, len(write.text)), "cut": write.cut,
+        "end": write.end, "cut": write.cut,
     }  # fmt: skip
+
+
+def _chunk_row(write: StreamWrite, version: int) -> dict[str, object]:
+    text = plain(write.text, len(write.text))
+    return {"id": write.job_id, "name": write.name, "version": version, "start": write.start, "text": text}

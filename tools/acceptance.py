@@ -1,0 +1,148 @@
+"""Write `docs/acceptance.md`: the points that each system has to meet, and the tests that hold them.
+
+Usage: `python tools/acceptance.py` writes the page; with `--check` it writes nothing and exits 1 if the page is stale.
+A test holds the point after which it is named: `test_sn_14_…` point 14 of study notes.
+"""
+
+import argparse
+import ast
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "acceptance.md"
+COMMAND = "python tools/acceptance.py"
+NO_TEST = "**no test yet**"
+BOTH_STORES = frozenset({"url"})
+"""Fixtures that run a test on SQLite and on PostgreSQL."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A system's points by number; `mark` stands in the names of their tests, which are below `tests/<folder>`."""
+
+    title: str
+    folder: str
+    mark: str
+    points: Mapping[int, str]
+
+
+STUDY_NOTES = System(
+    "Study notes",
+    "study_notes",
+    "sn",
+    {
+        1: "A text becomes one note with quiz, cards and three to five tags, its stages in order.",
+        2: "No pictures, or only ones without description: assembled at once, fallback blocks in their places.",
+        3: "Fifty pictures, ten workers, a thousand schedules: one assembly, after the last picture.",
+        4: "Pictures that finish before the placeholder job returns: still one assembly.",
+        5: "A job that runs twice leaves the same rows.",
+        6: "Killed around the commit of the fan-out: complete after a restart, nothing doubled.",
+        7: "A careless answer of the model still gives a whole note.",
+        8: "The fallback answers and is recorded; when all fail, FAILED with stage and reason after the third attempt.",
+        9: "A used-up quota leads to the other image provider; blocked hosts are not used; pictures name a source.",
+        10: "Both image providers down: the note is complete, with reasons in the places of pictures.",
+        11: "Bad quiz items and cards are dropped and listed; too few are asked for again.",
+        12: "A text of 300 pages: every chunk in order within the limit, and none asked about twice after a kill.",
+        13: "No captions: failed after one attempt; each type of source has its own extraction.",
+        14: "OCR for scanned pages only; encrypted is for good; only the failing chunk goes to the second transcriber.",
+        15: "Another's source is not found; the percent never falls; three of six pictures are 65.",
+        16: "Cancelled during pictures: no note. Deleted: neither rows nor files.",
+        17: "The language is in every prompt and with the note.",
+        18: "A retry goes on at the failed stage; what is complete or running cannot be retried.",
+        19: "Unhealthy when jobs wait a minute without a worker; another build is a warning.",
+        20: "Nothing temporary is left of an audio job, however it ends.",
+        21: "Live events in order up to the end; a reconnect misses nothing.",
+        22: "Never more jobs at once than set; the gaps between attempts; unknown kinds fail; each end is logged.",
+        23: "Metrics: queue length, failure rate, workers.",
+        24: "Killed on every attempt: the source fails with its stage, a picture fails alone.",
+        25: "A provider's Retry-After is kept, and so is a limit of calls a minute.",
+    },
+)
+SYSTEMS = (STUDY_NOTES,)
+
+INTRODUCTION = f"""# Acceptance
+
+Each system has points that it has to meet, and each point has tests named after its number. This page is written by
+`{COMMAND}` from the tests themselves. ⛁ marks tests that run on SQLite and on PostgreSQL.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A test of a point."""
+
+    name: str
+    path: Path
+    on_both_stores: bool
+
+
+def tests_of(system: System) -> dict[int, list[Test]]:
+    """The tests of each point that has some, by file. Raises ValueError for a number without a point."""
+    found: defaultdict[int, list[Test]] = defaultdict(list)
+    for path in sorted((ROOT / "tests" / system.folder).rglob("test_*.py")):
+        for function in _functions(path):
+            number = _number(function.name, system.mark)
+            if number is None:
+                continue
+            if number not in system.points:
+                raise ValueError(f"{path.relative_to(ROOT)}: {function.name}: {system.title} has no point {number}")
+            names = {argument.arg for argument in function.args.args}
+            found[number].append(Test(function.name, path.relative_to(ROOT), bool(names & BOTH_STORES)))
+    return found
+
+
+def missing(system: System) -> list[int]:
+    """The points without a test."""
+    tests = tests_of(system)
+    return [number for number in system.points if number not in tests]
+
+
+def page() -> str:
+    """Return the whole page as Markdown, ending in a newline."""
+    return "\n".join([INTRODUCTION, *(line for system in SYSTEMS for line in _table(system))])
+
+
+def _table(system: System) -> list[str]:
+    tests = tests_of(system)
+    rows = [
+        f"| {number} | {text} | {'<br>'.join(map(_link, tests.get(number, []))) or NO_TEST} |"
+        for number, text in system.points.items()
+    ]
+    return [f"## {system.title}", "", "| point | what holds | tests |", "| --- | --- | --- |", *rows, ""]
+
+
+def _link(test: Test) -> str:
+    return f"[{test.name}](../{test.path.as_posix()}){' ⛁' if test.on_both_stores else ''}"
+
+
+def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def _number(name: str, mark: str) -> int | None:
+    begin, _, rest = name.partition(f"test_{mark}_")
+    digits = rest.partition("_")[0]
+    return int(digits) if not begin and digits.isdigit() else None
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the page; return the exit code: 1 if the page was to be checked and is stale."""
+    parser = argparse.ArgumentParser(description="Write docs/acceptance.md from the names of the tests.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the page is stale")
+    if not parser.parse_args(arguments).check:
+        PAGE.write_text(page(), "utf-8")
+        return 0
+    if PAGE.exists() and PAGE.read_text("utf-8") == page():
+        return 0
+    print(f"{PAGE} is stale; run {COMMAND}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
