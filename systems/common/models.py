@@ -2,13 +2,13 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from pydantic import SecretStr
 
 from penstock import ConfigurationError
-from penstock.ai import Provider
+from penstock.ai import ModelLimit, Provider
 from penstock.ai.providers import WIRES, provider_from
 from systems.common.settings import SettingsError, base_url
 
@@ -54,6 +54,13 @@ def provider_settings(name: str, environ: Mapping[str, str] = os.environ) -> Pro
         model=environ.get(f"{prefix}_MODEL") or _MODELS.get(name.lower()),
         calls_per_minute=_positive(f"{prefix}_CALLS_PER_MINUTE", environ),
     )
+
+
+def limits_of(names: Iterable[str], environ: Mapping[str, str] = os.environ) -> list[ModelLimit]:
+    """The limits that `<NAME>_CALLS_PER_MINUTE` sets for providers of these names, kept by the engine's gate for all
+    processes together. Raises `SettingsError` naming the variable when its value cannot be used."""
+    found = {name: _positive(f"{variable_of(name)}_CALLS_PER_MINUTE", environ) for name in names}
+    return [ModelLimit(name, requests=most) for name, most in found.items() if most is not None]
 
 
 def variable_of(name: str) -> str:

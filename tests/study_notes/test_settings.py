@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from systems.common.models import provider_settings
+from systems.common.models import limits_of, provider_settings
 from systems.common.settings import SettingsError
 from systems.study_notes.settings import Settings, load_settings
 
@@ -105,3 +105,13 @@ def test_bad_calls_per_minute_are_refused_by_name(value: str) -> None:
 def test_keys_do_not_show_in_the_printed_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERPAPI_KEY", "very-secret")
     assert "very-secret" not in repr(load_settings())
+
+
+def test_calls_per_minute_become_limits_of_every_provider_that_has_some() -> None:
+    environ = {"MISTRAL_CALLS_PER_MINUTE": "60", "MY_GATEWAY_CALLS_PER_MINUTE": "5", "OTHER_CALLS_PER_MINUTE": "1"}
+    found = limits_of(["my-gateway", "mistral", "elevenlabs"], environ)
+    assert [(limit.provider, limit.model, limit.requests) for limit in found] == [
+        ("my-gateway", None, 5), ("mistral", None, 60),
+    ]  # fmt: skip
+    with pytest.raises(SettingsError, match="MISTRAL_CALLS_PER_MINUTE"):
+        limits_of(["mistral"], {"MISTRAL_CALLS_PER_MINUTE": "many"})

@@ -2,8 +2,8 @@
 
 import os
 
-from penstock.ai import CallPolicy, Gate, ModelChain, OfflineModel, Provider
-from systems.common.models import provider_of, variable_of
+from penstock.ai import CallPolicy, Gate, ModelChain, ModelLimit, OfflineModel, Provider
+from systems.common.models import limits_of, provider_of, variable_of
 from systems.study_notes.infrastructure.ocr import MISTRAL_MODEL, MistralOcr
 from systems.study_notes.infrastructure.offline_tasks import offline_tasks
 from systems.study_notes.infrastructure.transcription import (
@@ -17,6 +17,12 @@ from systems.study_notes.settings import Settings
 _READS_PICTURES = "google"
 # One call of each provider: what fails is tried again by the job, or by whoever asks. There is nothing to ask anew.
 _POLICY = CallPolicy(tries=2, reask=False)
+
+
+def call_limits(settings: Settings) -> list[ModelLimit]:
+    """What `<NAME>_CALLS_PER_MINUTE` allows of every provider that is asked through the engine's gate."""
+    services = (MistralOcr.name, _READS_PICTURES, ElevenLabsSpeech.name, OpenAiSpeech.name)
+    return limits_of(dict.fromkeys((*settings.provider_chain(), *services)))
 
 
 def model_of(settings: Settings, gate: Gate | None = None) -> ModelChain:

@@ -39,7 +39,7 @@ from systems.study_notes.infrastructure.unit_of_work import read_units, write_un
 from systems.study_notes.settings import Settings, load_settings
 from systems.study_notes.wiring.handlers import make_handlers
 from systems.study_notes.wiring.parts import Parts, enqueueing_of, queues_of, search_of
-from systems.study_notes.wiring.services import model_of, ocr_chain, speech_chains
+from systems.study_notes.wiring.services import call_limits, model_of, ocr_chain, speech_chains
 
 _PACKAGE = Path(__file__).parents[1]
 _IDLE_POLL_S = 0.02
@@ -205,7 +205,7 @@ def build(
     settings = settings or load_settings()
     # The tables' database first: its error names the setting.
     database = open_database(settings.database_url)
-    engine = Penstock(job_engine_url(settings.database_url))
+    engine = Penstock(job_engine_url(settings.database_url), limits=call_limits(settings))
     web = new_client()
     model = language_model or model_of(settings, engine.ledger)
     reading = ocr_chain(settings, engine.ledger)

@@ -276,3 +276,35 @@ async def test_sn_20_nothing_temporary_is_left_when_an_audio_job_is_cancelled(
         assert (await status(notes, source_id)).status is SourceStatus.CANCELLED
         assert left(tmp_path, temporary) == (1, [], [])
         assert (await jobs(notes, source_id))[0].state == "cancelled"
+
+
+async def test_sn_25_a_limit_of_calls_a_minute_is_kept_without_spending_attempts(
+    tmp_path: Path, url: str | None, media: MediaWires, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELEVENLABS_CALLS_PER_MINUTE", "1")
+    async with system(tmp_path, url=url, **media.settings("elevenlabs"), audio_chunk_s=2) as notes:
+        await notes.start()
+        source_id = await submit_file(notes, SourceType.AUDIO, recording("wav", TONES[:2], 2.0))
+
+        async def waits() -> bool:
+            (job,) = await jobs(notes, source_id)
+            return job.state == "scheduled"
+
+        await until(waits)
+        (job,) = await jobs(notes, source_id)
+        why = await notes.engine.jobs.why(job.id)
+        view = await status(notes, source_id)
+    assert (view.status, view.stage) == (SourceStatus.PROCESSING, Stage.TRANSCRIPTION_IN_PROGRESS)
+    assert (job.attempt, media.calls) == (0, {ELEVENLABS: 1})
+    assert "elevenlabs: 1 requests a minute" in str(why.reasons)
+
+
+async def test_sn_25_a_named_pause_is_kept_for_every_call_to_the_provider(tmp_path: Path, media: MediaWires) -> None:
+    media.faults[MISTRAL] = [faults.too_many("3")]
+    async with system(tmp_path, **media.settings("mistral")) as notes:
+        first = await submit_file(notes, SourceType.IMAGE, PNG)
+        await notes.run_until_idle()
+        view = await status(notes, first)
+    assert view.status is SourceStatus.COMPLETED
+    before, after = media.called_at
+    assert after - before >= 3

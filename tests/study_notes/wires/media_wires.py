@@ -5,6 +5,7 @@ import base64
 import json
 import re
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,17 +29,17 @@ SAMPLES_A_SECOND = 16_000
 class MediaWires:
     """The server. `captions` holds lines (text, start ms, length ms) by video and language; `page_text` what is read
     in a picture; `faults` by path what is answered first, one after the other; `tone_faults` by path and tone what is
-    always answered for that piece."""
+    always answered for that piece. `called_at` are seconds of a clock that only goes forward."""
 
     server: HTTPServer
     captions: dict[tuple[str, str], list[tuple[str, int, int]]] = field(default_factory=dict)
     page_text: Callable[[bytes], str] = lambda picture: "Text of a scanned page. Water turns the wheel."
     faults: defaultdict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     tone_faults: dict[tuple[str, int], Fault] = field(default_factory=dict)
-    on_call: Callable[[str], None] = lambda path: None
     calls: Counter[str] = field(default_factory=Counter)
     tones: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     asked: list[dict[str, Any]] = field(default_factory=list)
+    called_at: list[float] = field(default_factory=list)
     in_flight: int = 0
     most_in_flight: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -61,11 +62,11 @@ class MediaWires:
         """Any request."""
         with self._lock:
             self.calls[request.path] += 1
+            self.called_at.append(time.monotonic())
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
             fault = self.faults[request.path].pop(0) if self.faults[request.path] else None
         try:
-            self.on_call(request.path)
             return fault(request) if fault is not None else self._answer(request)
         finally:
             with self._lock:
