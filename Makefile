@@ -20,8 +20,8 @@ help: ## List the targets
 demo: runtime ## Turn a document into study notes (FILE=path for your own: text, Markdown, HTML or PDF)
 	@$(BIN)/python -m systems.study_notes demo $(if $(FILE),"$$FILE")
 
-serve: runtime ## Serve the study notes over HTTP on this machine, with an embedded worker
-	$(BIN)/python -m systems.study_notes serve --worker
+serve: runtime ## Serve learning plans (/plans) and study notes (/notes) over HTTP on this machine, with embedded workers
+	$(BIN)/python -m systems serve
 
 test: lint ## Lint, types, import contracts and all tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --maxprocesses=4 --dist worksteal
