@@ -15,6 +15,7 @@ RULES: dict[str, Callable[[Case], Findings]] = {
     "bounds": checks_history.check_counts,
     "runs": checks_runs.check_runs,
     "no late write": checks_runs.check_writes,
+    "streams": checks_runs.check_streams,
     "losses": checks_runs.check_losses,
     "fan-in": checks_flows.check_fan_ins,
     "flows": checks_flows.check_flows,

@@ -1,6 +1,7 @@
 """Rules that hold the database against what producers were told and handlers did."""
 
 from tests.chaos.case import FINAL, Case, Findings
+from tests.chaos.effects import has_a_say, said
 from tests.chaos.evidence import Fact
 
 REPORTED = frozenset({"piece", "follow", "collect", "hold"})
@@ -58,6 +59,25 @@ def _may_write(write: Fact, held: Fact | None) -> bool:
     if held is None:
         return False
     return held.new_claim == write.claim or (held.old_claim == write.claim and None is not held.tx == write.tx)
+
+
+def check_streams(case: Case) -> Findings:
+    """What has been streamed is of one run, without a gap; all that it had to say, where that run completed its job."""
+    for job, chunks in case.evidence.chunks.items():
+        text = ""
+        for start, more in chunks:
+            if start != len(text):
+                yield job, f"its stream has a gap, or text twice, at {start}: {chunks}"
+            text += more
+        if len({line.partition(" ")[0] for line in text.splitlines()}) > 1:
+            yield job, f"its stream is of several runs: {text!r}"
+    for job, row in case.evidence.jobs.items():
+        end = case.end_of(job)
+        if row.state != "completed" or row.kind != "piece" or end is None or not has_a_say(row.data["number"]):
+            continue
+        text = "".join(text for _, text in case.evidence.chunks.get(job, ()))
+        if text != "".join(said(end.old_claim or 0)):
+            yield job, f"its stream is not all that the run that counts ({end.old_claim}) had to say: {text!r}"
 
 
 def check_losses(case: Case) -> Findings:

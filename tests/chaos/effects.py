@@ -12,6 +12,16 @@ from pathlib import Path
 _END = "."
 
 
+def has_a_say(number: int) -> bool:
+    """Whether a piece of this number streams."""
+    return number % 5 == 0
+
+
+def said(claim: int) -> list[str]:
+    """What a run of such a piece streams, piece by piece."""
+    return [f"{claim} {line}\n" for line in range(6)]
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """One line. what: `begin` and `end` of a run; `refused` and `accepted` of a write that came late; `told` for a job

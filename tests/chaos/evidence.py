@@ -55,7 +55,8 @@ class Fact:
     """What the witness noted, in order of `seq`.
 
     what: `state` for a change of a job's row (from `old` to `new`), `gone` for its deletion; `result`, `progress`,
-    `event` and `enqueue` for a write of the run that holds `claim`. at: wall clock, s; tx: the transaction, if known.
+    `stream`, `event` and `enqueue` for a write of the run that holds `claim`. at: wall clock, s; tx: the transaction,
+    if known.
     """
 
     seq: int
@@ -101,7 +102,10 @@ class LoggedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All of it. told: job id -> kind, for what producers were answered; lost: job id -> named losses in its errors."""
+    """All of it. told: job id -> kind, for what producers were answered; lost: job id -> named losses in its errors.
+
+    chunks: job id -> what it has streamed, piece by piece, each with the number of characters before it.
+    """
 
     jobs: Mapping[str, Row]
     facts: list[Fact]
@@ -109,6 +113,7 @@ class Evidence:
     flows: list[Flow]
     events: list[LoggedEvent]
     lost: Mapping[str, int]
+    chunks: Mapping[str, list[tuple[int, str]]]
     effects: list[Effect]
     told: Mapping[str, str]
 
@@ -123,6 +128,7 @@ def gather(database: Database, folder: Path) -> Evidence:
             flows=[Flow(*f) for f in select("SELECT id, total, open, completed, failed, cancelled FROM ~flows")],
             events=_events(database, select),
             lost=dict(select("SELECT job_id, count(*) FROM ~errors WHERE error_class = 'WorkerLost' GROUP BY job_id")),
+            chunks=_chunks(select),
             effects=read_effects(folder / EFFECTS),
             told={effect.job: effect.kind for path in sorted(folder.glob("*.told")) for effect in read_effects(path)},
         )
@@ -142,6 +148,18 @@ def _rows(database: Database, select: Select) -> list[Row]:
 def _events(database: Database, select: Select) -> list[LoggedEvent]:
     found = [(position, _value(data)) for position, data in select(_EVENTS[database.name])]
     return [LoggedEvent(position, data["job"], data["claim"], data["ends"]) for position, data in found]
+
+
+def _chunks(select: Select) -> dict[str, list[tuple[int, str]]]:
+    found = select(
+        "SELECT c.job_id, c.start, c.text FROM ~stream_chunks c "
+        "JOIN ~streams s ON s.job_id = c.job_id AND s.name = c.name AND s.version = c.version "
+        "ORDER BY c.job_id, c.name, c.start"
+    )
+    chunks: dict[str, list[tuple[int, str]]] = {}
+    for job, start, text in found:
+        chunks.setdefault(job, []).append((start, text))
+    return chunks
 
 
 def _value(text: Any) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock import ClaimLost, Event, Fixed, Job, JobData
-from tests.chaos.effects import EffectLog
+from tests.chaos.effects import EffectLog, has_a_say, said
 
 QUEUE = "chaos"
 ATTEMPTS = 30
@@ -83,9 +83,12 @@ class Handlers:
         return [self.piece, self.follow, self.collect, self.hold, self.poison]
 
     async def piece(self, job: Job[Piece]) -> ByClaim:
-        """A little work, with a report, a failure, a progress or a hand-over here and there."""
+        """A little work, with a stream, a report, a failure, a progress or a hand-over here and there."""
         self._note("begin", job)
         number = job.data.number
+        for line in said(job.claim_id) if has_a_say(number) else ():
+            job.stream("said").write(line)
+            await asyncio.sleep(0.002 * (number % 3))
         await asyncio.sleep(0.2 if number % 6 == 1 else 0.002 * (number % 5))
         if number % 25 == 3:
             job.progress(0.5, f"claim {job.claim_id}")
@@ -140,6 +143,7 @@ class Handlers:
     async def _write_late(self, job: Job[Hold]) -> None:
         """Try each way in which a run may write."""
         job.progress(0.9, f"claim {job.claim_id}")
+        job.stream("said").write(f"{job.claim_id} late\n")
         for write in (
             job.publish(Reported(job=job.id, claim=job.claim_id)),
             job.enqueue(Follow(of=job.id, claim=job.claim_id)),

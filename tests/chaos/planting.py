@@ -77,6 +77,17 @@ def _sql(kind: str, statements: str) -> Callable[[Scene], str]:
     return plant
 
 
+def _streamed(statements: str) -> Callable[[Scene], str]:
+    """Run statements about a job that has streamed."""
+
+    def plant(scene: Scene) -> str:
+        [(job,), *_] = scene.ground.database.select("SELECT job_id FROM ~streams ORDER BY job_id LIMIT 1")
+        scene.run(statements.replace("JOB", str(job)))
+        return str(job)
+
+    return plant
+
+
 def _lines(kind: str, edit: Callable[[str], str]) -> Callable[[Scene], str]:
     """Replace the lines of a job of this kind in the log of side effects, one by one."""
 
@@ -189,6 +200,15 @@ FAULTS = (
         "a late progress", "no late write",
         _sql("follow", "INSERT INTO ~progress (job_id, message, at) VALUES ('JOB', 'claim 1', 1)"),
     ),
+    Fault("a late text", "no late write", _streamed("UPDATE ~stream_chunks SET text = '1 late' WHERE job_id = 'JOB'")),
+    Fault(
+        "a text of two runs", "streams",
+        _streamed("UPDATE ~stream_chunks SET text = text || '1 late' WHERE job_id = 'JOB'"),
+    ),
+    Fault(
+        "a text with a gap", "streams", _streamed("UPDATE ~stream_chunks SET start = start + 1 WHERE job_id = 'JOB'"),
+    ),
+    Fault("a text is missing", "streams", _streamed("DELETE FROM ~stream_chunks WHERE job_id = 'JOB'")),
     Fault("a late event", "no late write", _late_event),
     Fault("a late enqueue", "no late write", _late_enqueue),
     Fault(

@@ -39,6 +39,14 @@ END $$;
 CREATE TRIGGER chaos_progress AFTER INSERT OR UPDATE ON penstock.progress
     FOR EACH ROW EXECUTE FUNCTION penstock.chaos_progress();
 
+CREATE FUNCTION penstock.chaos_stream() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO penstock.chaos_witness (what, job, claim)
+    VALUES ('stream', NEW.job_id, split_part(NEW.text, ' ', 1)::bigint);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER chaos_stream AFTER INSERT OR UPDATE ON penstock.stream_chunks
+    FOR EACH ROW EXECUTE FUNCTION penstock.chaos_stream();
+
 CREATE FUNCTION penstock.chaos_event() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     INSERT INTO penstock.chaos_witness (what, job, claim)
     VALUES ('event', (NEW.data ->> 'job')::uuid, (NEW.data ->> 'claim')::bigint);

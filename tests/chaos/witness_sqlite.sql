@@ -33,6 +33,12 @@ CREATE TRIGGER chaos_progress_again AFTER UPDATE ON penstock_progress BEGIN
     INSERT INTO penstock_chaos_witness (what, job, claim)
     VALUES ('progress', NEW.job_id, CAST(substr(NEW.message, 7) AS integer));
 END;
+CREATE TRIGGER chaos_stream AFTER INSERT ON penstock_stream_chunks BEGIN
+    INSERT INTO penstock_chaos_witness (what, job, claim) VALUES ('stream', NEW.job_id, CAST(NEW.text AS integer));
+END;
+CREATE TRIGGER chaos_stream_again AFTER UPDATE ON penstock_stream_chunks BEGIN
+    INSERT INTO penstock_chaos_witness (what, job, claim) VALUES ('stream', NEW.job_id, CAST(NEW.text AS integer));
+END;
 CREATE TRIGGER chaos_event AFTER INSERT ON penstock_events BEGIN
     INSERT INTO penstock_chaos_witness (what, job, claim)
     VALUES ('event', json_extract(NEW.data, '$.job'), json_extract(NEW.data, '$.claim'));
