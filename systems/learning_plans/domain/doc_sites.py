@@ -38,6 +38,8 @@ AUTHORITY = dict.fromkeys(_FIRST_HAND, 1.0) | dict.fromkeys(_OTHERS, 0.9)
 DEFAULT_AUTHORITY = 0.5
 
 _TRACKING = frozenset({"gclid", "fbclid", "ref"})
+# RFC 3986, without the brackets of number hosts: blanks, quotes, angle brackets and other letters come encoded.
+_SIGNS = re.compile(r"[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]+")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _PORTS = {"http": 80, "https": 443}
 MAX_URL_CHARS = 2_000
@@ -63,8 +65,8 @@ def doc_score(*, host: str, relevance: float, age_days: float | None) -> float:
 
 def host_of(url: str) -> str | None:
     """The host of an http or https address in lower case; None for any other, or one that two readers might read
-    differently (user parts, blanks, control signs, hosts of other signs than names have, ports that are none)."""
-    if len(url) > MAX_URL_CHARS or not url.isprintable() or any(sign.isspace() for sign in url):
+    differently (user parts, signs that no address has, hosts of other signs than names have, ports that are none)."""
+    if len(url) > MAX_URL_CHARS or not _SIGNS.fullmatch(url):
         return None
     try:
         parts = urlsplit(url)
