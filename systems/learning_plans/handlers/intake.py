@@ -63,9 +63,10 @@ class Intake:
             return await self._start(uow, accepted, data)
 
     async def curate(self, user_id: str, plan_id: str) -> str:
-        """Let skipped and failed tasks, and those never asked about, be curated; the job's id.
+        """Let skipped and failed tasks, and those never asked about, be curated; the job's id. It has nothing to do
+        when there are none.
 
-        Raises `NotFound`, and `Conflict` when a job is open, no task is left, or curation is switched off.
+        Raises `NotFound`, and `Conflict` when a job is open or curation is switched off.
         """
         async with self._desk.units() as uow:
             plan = await owned_plan(uow, user_id, plan_id)
@@ -74,8 +75,6 @@ class Intake:
             if plan.active_job_id is not None:
                 raise Conflict("the plan is being made just now", plan.active_job_id)
             tasks = await uow.curated.ask_again(plan_id, self._desk.clock.now())
-            if not tasks:
-                raise Conflict("no task of the plan was skipped or has failed")
             async with self._desk.engine.transaction(on=uow.session) as tx:
                 data = PlanCurationJob(plan_id=plan_id, user_id=user_id, task_ids=list(tasks))
                 handle = await tx.enqueue(data)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from penstock import Event, Job, Permanent
+from penstock import ClaimLost, Event, Job, Permanent
 from systems.learning_plans.application.curation_ports import (
     Clock,
     Curate,
@@ -13,6 +13,7 @@ from systems.learning_plans.application.curation_ports import (
     CurationStatus,
     CurationSummary,
     CurationWork,
+    PlanTopic,
     TaskOutcome,
 )
 from systems.learning_plans.application.services.curation_service import CurationService
@@ -59,9 +60,7 @@ class PlanCurationHandler:
 
     handles = PlanCurationJob
 
-    def __init__(
-        self, curation: CurationService, work: CurationWork, clock: Clock, record_usage: RecordUsage | None = None
-    ) -> None:
+    def __init__(self, curation: CurationService, work: CurationWork, clock: Clock, record_usage: RecordUsage) -> None:
         """`record_usage` is told user and job when the models' calls of a run have been made."""
         self._curation = curation
         self._work = work
@@ -77,23 +76,42 @@ class PlanCurationHandler:
         # Which tasks they are is remembered: those that an earlier run has finished are no longer open, but it may have
         # ended between finding and storing.
         task_ids = await job.step("open tasks", self._work.open_task_ids, data.plan_id, data.task_ids)
-        summary = await self._curation.curate_and_attach_resources(
+        try:
+            summary = await self._curate(job, topic, task_ids)
+            await self._record_usage(data.user_id, job.id)
+        except ClaimLost:
+            raise
+        except Exception as error:
+            await self._leave(job, task_ids, error)
+            raise
+        result = _result(data.plan_id, summary)
+        async with job.transaction() as tx:
+            await tx.publish(self._curated(job, result), subject=data.plan_id)
+            tx.complete(result)
+
+    async def _curate(self, job: Job[PlanCurationJob], topic: PlanTopic, task_ids: list[str]) -> CurationSummary:
+        return await self._curation.curate_and_attach_resources(
             CurationInput(
-                plan_id=data.plan_id,
+                plan_id=job.data.plan_id,
                 topic=topic.topic,
                 skill_level=topic.skill_level,
-                tasks=await self._work.tasks(data.plan_id, task_ids),
+                tasks=await self._work.tasks(job.data.plan_id, task_ids),
                 ends_by=self._clock.now() + timedelta(seconds=job.timeout_s or TIMEOUT_S) - STORING,
                 once=_Steps(job),
             )
         )
-        result = _result(data.plan_id, summary)
-        if self._record_usage is not None:
-            await self._record_usage(data.user_id, job.id)
-        async with job.transaction() as tx:
-            await tx.publish(self._curated(job, result), subject=data.plan_id)
-            tx.complete(result)
-        logger.info("plan curated", extra={"job_id": job.id, "attempt": job.attempt, "plan_id": data.plan_id})
+
+    async def _leave(self, job: Job[PlanCurationJob], task_ids: list[str], error: Exception) -> None:
+        """After a run that failed: its calls are written, and after the last one its tasks can be asked for again.
+
+        What cannot be written either is only logged, so that the run's own error is what the job tells.
+        """
+        try:
+            await self._record_usage(job.data.user_id, job.id)
+            if job.is_last_attempt:
+                await self._curation.give_up(task_ids, f"curation failed ({type(error).__name__})")
+        except Exception:
+            logger.exception("what is left of a curation could not be written", extra={"job_id": job.id})
 
     def _curated(self, job: Job[PlanCurationJob], result: CurationResult) -> PlanCurated:
         return PlanCurated(

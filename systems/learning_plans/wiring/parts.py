@@ -1,7 +1,6 @@
 """What everything stands on, and how the settings choose it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 import httpx2
 from typing_extensions import TypeIs
@@ -11,7 +10,7 @@ from penstock.ai import LanguageModel, Provider
 from systems.common.database.connections import Database
 from systems.learning_plans.application.curation_ports import Clock, Search
 from systems.learning_plans.application.ports import UsageMeter
-from systems.learning_plans.application.services.curation_service import CurationRules, CurationService
+from systems.learning_plans.application.services.curation_service import CurationService
 from systems.learning_plans.application.services.generation_service import GenerationRules
 from systems.learning_plans.domain.found import FoundPage, FoundVideo
 from systems.learning_plans.handlers.desk import CurationMode
@@ -74,15 +73,8 @@ def rules_of(settings: Settings) -> GenerationRules:
 
 def curation_of(parts: Parts) -> CurationService:
     """The service that finds resources."""
-    settings = parts.settings
-    rules = CurationRules(
-        concurrency=settings.curation_concurrency,
-        time_budget=timedelta(milliseconds=settings.curation_time_budget_ms),
-        min_score=settings.min_resource_score,
-        max_results=settings.max_results,
-    )
     store = SqlFinds(parts.database.sessions, parts.clock)
-    return CurationService(parts.videos, parts.docs, parts.provider, store, parts.clock, rules)
+    return CurationService(parts.videos, parts.docs, parts.provider, store, parts.clock, parts.settings.curation_rules)
 
 
 def plan_timeout_s(settings: Settings) -> float:

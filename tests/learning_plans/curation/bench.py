@@ -1,4 +1,4 @@
-"""The job plan_curation with its real services and clients, an engine and a database, against local wires."""
+"""The whole system with a plan of hand, against local wires; only its curation is asked for."""
 
 import asyncio
 import time
@@ -9,21 +9,10 @@ from typing import Any
 
 import httpx2
 
-from penstock import Penstock, Queue, Worker
-from penstock.ai import LanguageModel, ModelChain, OfflineModel
-from systems.common.database.connections import Database, job_engine_url
-from systems.common.system_clock import SystemClock
-from systems.learning_plans.application.curation_ports import Clock, FindStore
-from systems.learning_plans.application.explanations import TASK
-from systems.learning_plans.application.services.curation_service import CurationService
-from systems.learning_plans.handlers.plan_curation_handler import PlanCurationHandler
-from systems.learning_plans.handlers.plan_curation_job import QUEUE, PlanCurationJob
-from systems.learning_plans.infrastructure.curation_work import SqlCurationWork
-from systems.learning_plans.infrastructure.database import migrate, open_database
-from systems.learning_plans.infrastructure.finds import SqlFinds
-from systems.learning_plans.infrastructure.offline_explanation import micro_explanation
-from systems.learning_plans.infrastructure.searches import searches_of
+from systems.common.database.connections import Database
+from systems.learning_plans.handlers.plan_curation_job import PlanCurationJob
 from systems.learning_plans.settings import Settings
+from systems.learning_plans.wiring import LearningPlans, build
 from tests.learning_plans.plans import PLAN, USER
 from tests.learning_plans.wires.search_wires import YOUTUBE, YOUTUBE_KEY
 
@@ -42,31 +31,29 @@ class Ended:
 
 @dataclass
 class CurationBench:
-    """Everything in reach."""
+    """Everything in reach; `http` is the learner's client."""
 
-    engine: Penstock
-    database: Database
-    handler: PlanCurationHandler
+    plans: LearningPlans
+    http: httpx2.AsyncClient
+
+    @property
+    def database(self) -> Database:
+        return self.plans.database
 
     async def ask(self, task_ids: list[str] | None = None) -> str:
         """Enqueue the job; answers its id."""
         job = PlanCurationJob(plan_id=PLAN, user_id=USER, task_ids=task_ids)
-        return (await self.engine.enqueue(job)).id
-
-    def worker(self, handler: Any = None, *, grace_s: float = 10) -> Worker:
-        queues = {QUEUE: Queue(concurrency=1)}
-        return Worker(self.engine, [handler or self.handler], queues=queues, grace_s=grace_s)
+        return (await self.plans.engine.enqueue(job)).id
 
     async def ended(self, job_id: str) -> Ended:
         """The job once it is final."""
         await until(lambda: self._is_final(job_id))
-        view = await self.engine.get(job_id)
-        done = view.status == "completed"
-        result = await self.engine.handle(job_id).result(timeout=WAIT_S) if done else None
+        view = await self.plans.engine.get(job_id)
+        _, result = await self.plans.engine.jobs.payload(job_id)
         return Ended(job_id, view.status.value, view.attempt, result)
 
     async def _is_final(self, job_id: str) -> bool:
-        return (await self.engine.get(job_id)).status in ("completed", "failed", "cancelled")
+        return (await self.plans.engine.get(job_id)).status in ("completed", "failed", "cancelled")
 
 
 async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
@@ -77,51 +64,31 @@ async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.02)
 
 
-def settings_of(url: str, wires_url: str, **more: Any) -> Settings:
-    """YouTube by the local wires, without pauses."""
+def environment(url: str, wires_url: str, **more: str) -> dict[str, str]:
+    """The variables of a system that asks the local YouTube, one task at a time and without pauses."""
     local = {
-        "database_url": url,
-        "youtube_api_key": YOUTUBE_KEY,
-        "youtube_base_url": wires_url + YOUTUBE,
-        "google_call_spacing_ms": 0,
-        "curation_concurrency": 1,
+        "DATABASE_URL": url,
+        "YOUTUBE_API_KEY": YOUTUBE_KEY,
+        "YOUTUBE_BASE_URL": wires_url + YOUTUBE,
+        "GOOGLE_CALL_SPACING_MS": "0",
+        "CURATION_CONCURRENCY": "1",
+        "WORKER_POLL_INTERVAL_MS": "20",
     }
-    return Settings(**{**local, **more})
+    return local | more
+
+
+def settings_of(url: str, wires_url: str, **more: Any) -> Settings:
+    """The same as settings."""
+    local = {name.lower(): value for name, value in environment(url, wires_url).items()}
+    return Settings(**(local | more))
 
 
 @asynccontextmanager
-async def opened_engine(url: str) -> AsyncIterator[Penstock]:
-    engine = Penstock(job_engine_url(url))
-    await engine.store.migrate()
-    async with engine:
-        yield engine
-
-
-@asynccontextmanager
-async def curation_bench(
-    settings: Settings,
-    *,
-    clock: Clock | None = None,
-    model: LanguageModel | None = None,
-    store: Callable[[FindStore], FindStore] | None = None,
-) -> AsyncIterator[CurationBench]:
-    """Open until the end of the block; tables are made where they are missing. `store` wraps the store of finds."""
-    clock = clock or SystemClock()
-    database = open_database(settings.database_url)
-    await migrate(database)
-    async with (
-        httpx2.AsyncClient(trust_env=False) as web,
-        opened_engine(settings.database_url) as engine,
-    ):
-        finds: FindStore = SqlFinds(database.sessions, clock)
-        searches = searches_of(settings, web, database.sessions, clock)
-        service = CurationService(
-            searches.videos,
-            searches.docs,
-            model or ModelChain([OfflineModel({TASK: micro_explanation})], gate=engine.ledger),
-            store(finds) if store is not None else finds,
-            clock,
-            settings.curation_rules,
-        )
-        yield CurationBench(engine, database, PlanCurationHandler(service, SqlCurationWork(database.reads), clock))
-    await database.close()
+async def curation_bench(settings: Settings, **ports: Any) -> AsyncIterator[CurationBench]:
+    """Open until the end of the block; tables are made where they are missing."""
+    plans = build(settings, **ports)
+    await plans.open()
+    transport = httpx2.ASGITransport(app=plans.app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://plans", headers={"X-User-Id": USER}) as http:
+        yield CurationBench(plans, http)
+    await plans.stop()

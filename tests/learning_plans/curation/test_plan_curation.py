@@ -1,12 +1,17 @@
 """plan_curation by full processing of its job, on both stores."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import delete, func, select
 
+from penstock import Fixed
+from systems.learning_plans.application.curation_ports import TaskOutcome
+from systems.learning_plans.handlers.plan_curation_job import PlanCurationJob
 from systems.learning_plans.infrastructure import tables
-from systems.learning_plans.infrastructure.finds import ask_again
+from systems.learning_plans.infrastructure.finds import SqlFinds
 from tests.learning_plans.application.curation_fakes import MovableClock
 from tests.learning_plans.curation.bench import CurationBench, curation_bench, settings_of
 from tests.learning_plans.curation.conftest import TITLES
@@ -19,11 +24,9 @@ MODULES = (TITLES[:2], TITLES[2:])
 
 
 async def run(bench: CurationBench, task_ids: list[str] | None = None):
-    worker = bench.worker()
-    await worker.start()
-    view = await bench.ended(await bench.ask(task_ids))
-    await worker.stop()
-    return view
+    job_id = await bench.ask(task_ids)
+    await bench.plans.run_until_idle(50)
+    return await bench.ended(job_id)
 
 
 def searched(wires: SearchWires) -> Counter[str]:
@@ -42,7 +45,7 @@ async def test_every_task_gets_its_videos_and_its_explanation(database_url: str,
         for title in TITLES:
             assert await attached(bench.database, title) == [(n + 1, f"{title}{n}") for n in range(3)]
         assert all("without a language model" in str(text) for text in (await explanations(bench.database)).values())
-        (event,) = await bench.engine.events.read(stream="plans")
+        (event,) = await bench.plans.engine.events.read(stream="plans")
         assert (event.type, event.subject) == ("plan.curated", PLAN)
         assert event.data.items() >= (result | {"user_id": USER, "job_id": view.id, "attempt": 1}).items()
     assert searched(wires) == Counter(TITLES)
@@ -87,11 +90,18 @@ async def test_a_search_that_fails_fails_its_task_only_and_can_be_asked_for_agai
         assert (view.status, view.result["done"], view.result["failed"]) == ("completed", 4, 1)
         failed = {task: state for task, state in (await standing(bench.database)).items() if state[0] == "failed"}
         assert failed == {"joins": ("failed", "videos: YouTube answered 403: Quota exceeded")}
-        async with bench.database.sessions.begin() as session:
-            assert await ask_again(session, TITLES, MovableClock().now()) == ["joins"]
-        assert (await run(bench)).result["done"] == 1
+        again = (await bench.http.post(f"/api/plans/{PLAN}/curate")).json()["job_id"]
+        await bench.plans.run_until_idle(50)
+        assert (await bench.ended(again)).result["done"] == 1
         assert await standing(bench.database) == dict.fromkeys(TITLES, ("done", None))
     assert searched(wires) == Counter(TITLES)  # the refused search never got so far as to be read
+
+
+async def curation_states(bench: CurationBench) -> dict[str, tuple[str, str | None]]:
+    """As a learner sees them."""
+    plan = (await bench.http.get(f"/api/plans/{PLAN}")).json()
+    tasks = [task for module in plan["modules"] for task in module["tasks"]]
+    return {task["title"]: (task["curation"]["status"], task["curation"]["reason"]) for task in tasks}
 
 
 async def test_lp_16_when_the_budget_is_used_up_the_rest_is_skipped_and_only_that_is_taken_up_again(
@@ -108,19 +118,65 @@ async def test_lp_16_when_the_budget_is_used_up_the_rest_is_skipped_and_only_tha
         wires.faults[f"{YOUTUBE}/videos"] += [wires._answer, slow]
         view = await run(bench)
         assert (view.status, view.result["done"], view.result["skipped"]) == ("completed", 2, 3)
-        assert await standing(bench.database) == {
-            "joins": ("done", None),
-            "views": ("done", None),
-            "indexes": ("skipped", "time_budget"),
-            "locks": ("skipped", "time_budget"),
-            "plans": ("skipped", "time_budget"),
-        }
+        skipped = dict.fromkeys(("indexes", "locks", "plans"), ("skipped", "time_budget"))
+        assert await curation_states(bench) == {"joins": ("done", None), "views": ("done", None)} | skipped
         assert searched(wires) == Counter(["joins", "views"])
-        async with bench.database.sessions.begin() as session:
-            again = await ask_again(session, TITLES, clock.now())
-        assert (await run(bench, again)).result["done"] == 3
-        assert await standing(bench.database) == dict.fromkeys(TITLES, ("done", None))
+        answer = await bench.http.post(f"/api/plans/{PLAN}/curate")
+        assert answer.status_code == 202
+        assert dict.fromkeys((await curation_states(bench)).values()) == {("done", None): None, ("pending", None): None}
+        await bench.plans.run_until_idle(50)
+        assert (await bench.ended(answer.json()["job_id"])).result["done"] == 3
+        assert await curation_states(bench) == dict.fromkeys(TITLES, ("done", None))
     assert searched(wires) == Counter(TITLES)
+
+
+async def test_lp_15_asking_for_curation_again_adds_nothing_when_all_is_done(
+    database_url: str, wires: SearchWires
+) -> None:
+    async with curation_bench(settings_of(database_url, wires.url)) as bench:
+        await add_plan(bench.database, *MODULES)
+        await run(bench)
+        before = (await bench.http.get(f"/api/plans/{PLAN}")).json()
+        answer = await bench.http.post(f"/api/plans/{PLAN}/curate")
+        assert answer.status_code == 202
+        await bench.plans.run_until_idle(50)
+        assert (await bench.ended(answer.json()["job_id"])).status == "completed"
+        assert (await bench.http.get(f"/api/plans/{PLAN}")).json() == before
+    assert searched(wires) == Counter(TITLES)
+
+
+async def test_the_models_calls_are_billed_to_the_learner(database_url: str, wires: SearchWires) -> None:
+    async with curation_bench(settings_of(database_url, wires.url)) as bench:
+        await add_plan(bench.database, *MODULES)
+        view = await run(bench)
+        async with bench.database.reads() as session:
+            rows = (await session.scalars(select(tables.AiUsageEventRow))).all()
+        assert sorted((row.user_id, row.job_id, row.operation, row.call_no) for row in rows) == [
+            (USER, view.id, "micro_explanation", number) for number in range(1, 6)
+        ]
+
+
+async def test_when_no_run_could_store_its_finds_the_tasks_can_be_asked_for_again(
+    database_url: str, wires: SearchWires, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = SqlFinds.keep
+
+    async def broken_for_finds(self: SqlFinds, outcomes: Sequence[TaskOutcome]) -> None:
+        if any(outcome.resources for outcome in outcomes):
+            raise OSError("the disk is full")
+        await keep(self, outcomes)
+
+    monkeypatch.setattr(SqlFinds, "keep", broken_for_finds)
+    async with curation_bench(settings_of(database_url, wires.url)) as bench:
+        await add_plan(bench.database, ("joins",))
+        await bench.plans.engine.enqueue(PlanCurationJob(plan_id=PLAN, user_id=USER), retry=Fixed(0))
+        await bench.plans.run_until_idle(50)
+        assert await curation_states(bench) == {"joins": ("failed", "curation failed (OSError)")}
+        monkeypatch.setattr(SqlFinds, "keep", keep)
+        await bench.http.post(f"/api/plans/{PLAN}/curate")
+        await bench.plans.run_until_idle(50)
+        assert await curation_states(bench) == {"joins": ("done", None)}
+    assert searched(wires) == Counter(["joins"]), "it was found once, and the answers were still kept later"
 
 
 async def test_lp_15_documentation_joins_where_videos_are_few_and_a_dead_link_is_not_attached(

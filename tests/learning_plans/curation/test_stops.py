@@ -1,6 +1,7 @@
 """A worker of plan_curation that is stopped or killed in the middle, counted at the server it asks."""
 
 import asyncio
+import os
 import signal
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.learning_plans.curation.bench import CurationBench, curation_bench, settings_of, until
+from tests.learning_plans.curation.bench import CurationBench, curation_bench, environment, settings_of, until
 from tests.learning_plans.curation.conftest import TITLES
 from tests.learning_plans.plans import add_plan, attached, standing
 from tests.learning_plans.wires import faults
@@ -20,19 +21,16 @@ from tests.learning_plans.wires.search_wires import YOUTUBE, SearchWires
 ROOT = Path(__file__).parents[3]
 SEARCH = f"{YOUTUBE}/search"
 MODULES = (TITLES[:2], TITLES[2:])
+LEASE_MS = 1_000
 
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.fixture(autouse=True)
-def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PENSTOCK_LEASE_S", "1")
-
-
 @asynccontextmanager
 async def program(url: str, wires: SearchWires, place: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    settings = environment(url, wires.url, JOB_LEASE_MS=str(LEASE_MS), WORKER_SHUTDOWN_TIMEOUT_MS="1000")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.learning_plans.curation.worker_program", url, wires.url, place, cwd=ROOT
+        sys.executable, "-m", "tests.learning_plans.curation.worker_program", place, cwd=ROOT, env=os.environ | settings
     )
     try:
         yield process
@@ -54,7 +52,7 @@ async def test_lp_17_stopped_in_the_middle_finished_tasks_are_not_searched_again
 ) -> None:
     until_then = threading.Event()
     wires.faults[SEARCH] += [wires._answer, wires._answer, faults.stall(until_then)]
-    async with curation_bench(settings_of(database_url, wires.url)) as bench:
+    async with curation_bench(settings_of(database_url, wires.url, job_lease_ms=LEASE_MS)) as bench:
         await add_plan(bench.database, *MODULES)
         job_id = await bench.ask()
         async with program(database_url, wires, "nowhere") as process:
@@ -65,10 +63,8 @@ async def test_lp_17_stopped_in_the_middle_finished_tasks_are_not_searched_again
         until_then.set()
         assert code == (1 if how is signal.SIGTERM else -signal.SIGKILL)
         assert set(await standing(bench.database)) == {"joins", "views"}
-        worker = bench.worker()
-        await worker.start()
+        await bench.plans.start()
         view = await bench.ended(job_id)
-        await worker.stop()
         assert (view.status, view.result["done"]) == ("completed", 5)
         # Given back is no failure; lost is one attempt.
         assert view.attempts == (1 if how is signal.SIGTERM else 2)
@@ -81,16 +77,14 @@ async def test_lp_17_stopped_in_the_middle_finished_tasks_are_not_searched_again
 async def test_lp_17_killed_between_finding_and_storing_the_finds_are_stored_without_a_search(
     database_url: str, wires: SearchWires
 ) -> None:
-    async with curation_bench(settings_of(database_url, wires.url)) as bench:
+    async with curation_bench(settings_of(database_url, wires.url, job_lease_ms=LEASE_MS)) as bench:
         await add_plan(bench.database, *MODULES)
         job_id = await bench.ask()
         async with program(database_url, wires, "keeping") as process:
             assert await asyncio.wait_for(process.wait(), 50) == -signal.SIGKILL
         assert set(await standing(bench.database)) == {"joins"}
-        worker = bench.worker()
-        await worker.start()
+        await bench.plans.start()
         view = await bench.ended(job_id)
-        await worker.stop()
         assert view.status == "completed"
         await all_is_there(bench)
     assert Counter(wires.queries) == Counter(f"SQL {title}" for title in TITLES)
@@ -102,4 +96,4 @@ async def third_search_began(wires: SearchWires) -> bool:
 
 async def is_known_to_run(bench: CurationBench, job_id: str) -> bool:
     """Whether a heartbeat has told the store: from then on the run counts as an attempt when it is lost."""
-    return (await bench.engine.get(job_id)).started_at is not None
+    return (await bench.plans.engine.get(job_id)).started_at is not None

@@ -1,7 +1,7 @@
-"""A worker for plan_curation as a process of its own. Arguments: database URL, URL of the wires, place.
+"""The system's worker as a process of its own, with settings from the environment. Argument: the place.
 
 Place `keeping`: it kills itself when the second task's finds are about to be stored; `nowhere`: it works until it is
-stopped by SIGTERM, without any grace, or killed.
+stopped or killed.
 """
 
 import asyncio
@@ -11,7 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from systems.learning_plans.application.curation_ports import FindStore, TaskOutcome
-from tests.learning_plans.curation.bench import curation_bench, settings_of
+from systems.learning_plans.handlers.jobs import JobType
+from systems.learning_plans.handlers.plan_curation_handler import PlanCurationHandler
+from systems.learning_plans.wiring import build
 
 
 class DyingFinds:
@@ -28,15 +30,17 @@ class DyingFinds:
         await self._inner.keep(outcomes)
 
 
-async def work(url: str, wires_url: str, place: str) -> int:
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with curation_bench(settings_of(url, wires_url), store=DyingFinds if place == "keeping" else None) as bench:
-        worker = bench.worker(grace_s=0)
-        await worker.start()
-        await stop.wait()
-        return await worker.stop()
+async def work(place: str) -> int:
+    plans = build()
+    await plans.open()
+    if place == "keeping":
+        handler = plans.handlers[JobType.PLAN_CURATION]
+        assert isinstance(handler, PlanCurationHandler)
+        handler._curation._store = DyingFinds(handler._curation._store)
+    code = await plans.worker().run()
+    await plans.close()
+    return code
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(work(*sys.argv[1:4])))
+    sys.exit(asyncio.run(work(sys.argv[1])))

@@ -123,6 +123,10 @@ class CurationService:
             logger.info("curation ran out of time", extra={"plan_id": input.plan_id, "skipped": len(skipped)})
         return CurationSummary(tuple(run.outcomes[task.id] for task in tasks))
 
+    async def give_up(self, task_ids: Sequence[str], reason: str) -> None:
+        """Those of the tasks that are still pending have failed."""
+        await self._store.keep([TaskOutcome(task_id, CurationStatus.FAILED, reason) for task_id in task_ids])
+
     async def _curate_batch(self, run: _Pass, batch: Sequence[CurationTask]) -> None:
         """Returns when all tasks have ended, or were given up at the end of the time."""
         running = [asyncio.create_task(self._curate_in_time(run, task)) for task in batch]
