@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from penstock.config import load_settings
+from penstock.domain.budgets import Budget, Rule
 from penstock.domain.events import Event
 from penstock.domain.job import JobData
 from penstock.domain.limits import ModelLimit
@@ -17,6 +18,7 @@ from penstock.events import EventLog
 from penstock.flows import FlowRef
 from penstock.ledger import Ledger, UsageSink
 from penstock.operations import (
+    BudgetOperations,
     FlowOperations,
     JobOperations,
     JobView,
@@ -45,6 +47,7 @@ class Penstock:
     Options are those of `penstock.config.Settings`; what is not given comes from the environment (`PENSTOCK_…`). It
     opens itself at first use; `async with` or `close()` ends it. Two engines in one process do not know each other.
     limits: what providers of models allow (`penstock.ai.ModelLimit`), kept by all processes of the database together.
+    budgets: what model calls may cost (`penstock.ai.Budget`); what `penstock budgets set` says of one holds before it.
     usage_sinks: who besides the ledger is told what model calls used; its workers tell them, `close()` closes them.
     """
 
@@ -54,6 +57,7 @@ class Penstock:
         *,
         store: Store | None = None,
         limits: Sequence[ModelLimit] = (),
+        budgets: Sequence[Budget] = (),
         usage_sinks: Sequence[UsageSink] = (),
         **settings: Any,
     ) -> None:
@@ -63,10 +67,13 @@ class Penstock:
         self.jobs = JobOperations(self.store, self.keyring, self.settings.max_payload_bytes)
         self.flows = FlowOperations(self.store)
         self.queues = QueueOperations(self.store)
+        self.budgets = BudgetOperations(self.store)
         self.sinks = SinkOperations(self.store)
         self.events = EventLog(self.store)
         self.producer = Producer(self.store, self.keyring, self.settings.max_payload_bytes, self.jobs)
-        self.ledger = Ledger(self.store, limits=limits, sinks=_distinct(usage_sinks))
+        self.ledger = Ledger(
+            self.store, limits=limits, budgets=_distinct_budgets(budgets), sinks=_distinct(usage_sinks)
+        )
         self.sync = SyncPenstock(self)
         self.schedules: dict[str, Declared] = {}
 
@@ -253,6 +260,13 @@ def _distinct(sinks: Sequence[UsageSink]) -> Sequence[UsageSink]:
     if len(set(names)) < len(names):
         raise ConfigurationError(f"usage_sinks: two are named {max(names, key=names.count)!r}; give each its own name=")
     return sinks
+
+
+def _distinct_budgets(budgets: Sequence[Budget]) -> Sequence[Rule]:
+    names = [budget.rule.name for budget in budgets]
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"budgets: two are named {max(names, key=names.count)!r}; give each its own name")
+    return [budget.rule for budget in budgets]
 
 
 def open_store(url: str) -> Store:

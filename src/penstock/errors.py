@@ -2,7 +2,9 @@
 
 PenstockError
 ├── ConfigurationError          a setting, option or declaration is wrong
+│   ├── NoPrice                 a money budget holds a model call whose price nobody knows
 │   └── SealingError            a secret cannot be sealed or opened with the configured keys
+├── OutOfBudget                a call outside of any job does not fit into a budget now
 ├── InvalidJob                  data, result or option refused before anything was written
 │   ├── PayloadTooLarge
 │   └── QueueFull
@@ -29,6 +31,22 @@ class ConfigurationError(PenstockError):
 
 class SealingError(ConfigurationError):
     """A secret cannot be sealed or opened with the configured keys."""
+
+
+class NoPrice(ConfigurationError):
+    """A call is under a budget in money and no price of its model is known. It ends its job: no retry would help."""
+
+    def __init__(self, budget: str, provider: str, model: str) -> None:
+        super().__init__(
+            f"budget {budget!r} is in dollars and no price is known for model {model!r} of {provider!r}: "
+            "give the budget in tokens, or the ledger a price (Ledger(cost=…))"
+        )
+        self.budget = budget
+        self.model = model
+
+
+class OutOfBudget(PenstockError):
+    """A model call outside of any job does not fit into a budget now, which in a job would wait. The text says why."""
 
 
 class InvalidJob(PenstockError):

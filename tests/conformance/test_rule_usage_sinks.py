@@ -102,7 +102,7 @@ async def test_a_sink_is_told_each_call_once_with_all_that_is_known(
 async def test_what_was_used_before_a_sink_was_known_is_not_its_own(store: Store, ledger: Ledger, books: Books):
     plain = Ledger(store)
     await call(plain)
-    await ledger.declare_sinks()
+    await ledger.declare()
     mine = await call(plain)
     await send_owed(store, books)
     assert books.ids == [mine], "also of an engine that knows no sink"
@@ -219,7 +219,7 @@ async def test_what_may_have_been_taken_is_not_sent_again_once_the_sink_has_forg
     store: Store, ledger: Ledger, books: Books, clock: MovableClock
 ):
     certain = Ledger(store, sinks=[other := Books("other", Later("busy"))])
-    await certain.declare_sinks()
+    await certain.declare()
     doubtful = await call(ledger)
     books.answers = [Later("no answer", unsure=True)]
     await send_owed(store, books)

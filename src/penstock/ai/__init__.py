@@ -12,11 +12,13 @@ from penstock.ai.offline import OfflineModel
 from penstock.ai.policy import CallPolicy
 from penstock.ai.port import LanguageModel, Provider
 from penstock.ai.request import Attachment, ModelRequest
+from penstock.domain.budgets import Budget
 from penstock.domain.limits import ModelLimit
 
 __all__ = [
     "AdaptiveTimeout",
     "Attachment",
+    "Budget",
     "CallEnd",
     "CallInfo",
     "CallPolicy",

@@ -18,6 +18,7 @@ _COMMANDS = {
     "schedules": ("penstock.cli.schedules", "List, pause and resume schedules."),
     "workers": ("penstock.cli.workers", "List the workers and what they do."),
     "usage": ("penstock.cli.usage", "Sum up what model calls have cost."),
+    "budgets": ("penstock.cli.budgets", "Set what model calls may cost, and see what is spent."),
     "sinks": ("penstock.cli.sinks", "See who is told what model calls used."),
     "migrate": ("penstock.cli.migrate", "Bring the database's schema up to this version."),
     "doctor": ("penstock.cli.doctor", "Check configuration, database, workers and queues."),

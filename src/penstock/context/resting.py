@@ -52,7 +52,7 @@ class Resting:
 
 
 class StepCaller:
-    """The `Caller` of a step, or of a handler outside of its steps. What has called stays: that was paid."""
+    """The `Caller` of a step, or of a handler outside of its steps. What has called stays at limits: that was paid."""
 
     def __init__(self, scope: CallScope, resting: Resting) -> None:
         self.scope = scope
@@ -65,9 +65,9 @@ class StepCaller:
         """Itself."""
         return self
 
-    async def at_rest(self) -> None:
+    async def at_rest(self, *, though_paid: bool = False) -> None:
         """See `Caller`."""
-        if self._has_called:
+        if self._has_called and not though_paid:
             await asyncio.get_running_loop().create_future()  # ends with the wait around it
         if not self._rests:
             self._rests = True

@@ -17,7 +17,7 @@ from penstock.domain.job import is_count, seconds_of
 from penstock.domain.retry import LONGEST_S, RetryPolicy, next_delay
 from penstock.domain.signals import Signal
 from penstock.domain.steps import NEVER, TIMED_OUT, Step, Suspended, checked_step
-from penstock.errors import ClaimLost, InvalidJob, SignalTimeout
+from penstock.errors import ClaimLost, InvalidJob, NoPrice, SignalTimeout
 
 _MOST_TRIES = 1_000
 _RNG = random.Random()  # noqa: S311 - jitter of retries, no secret
@@ -148,7 +148,7 @@ async def _tried(call: Callable[[], Any], tries: int, retry: RetryPolicy) -> Any
     for tried in range(1, tries + 1):
         try:
             return await call()
-        except (Signal, ClaimLost):
+        except (Signal, ClaimLost, NoPrice):
             raise
         except Exception as error:
             if tried == tries:

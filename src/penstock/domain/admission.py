@@ -35,11 +35,12 @@ class Passed(NamedTuple):
 
 
 class Held(NamedTuple):
-    """It may not go: when to ask again, when it is expected to go (µs), and which limit keeps it."""
+    """It may not go: when to ask again, when it is expected to go (µs), and which limit or budget (`what`) keeps it."""
 
     again_at: int
     expected_at: int
     by: str
+    what: str = "limit"
 
 
 Verdict = Passed | Held

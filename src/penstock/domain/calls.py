@@ -29,8 +29,11 @@ class Caller(Protocol):
     @property
     def scope(self) -> CallScope: ...
 
-    async def at_rest(self) -> None:
-        """Wait until the run could end and lose nothing that is under way or paid for, which may be never."""
+    async def at_rest(self, *, though_paid: bool = False) -> None:
+        """Wait until the run could end and lose nothing that is under way or paid for, which may be never.
+
+        though_paid: what this caller itself has paid for may be lost.
+        """
         ...
 
     def go_on(self, *, called: bool) -> None:

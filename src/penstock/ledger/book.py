@@ -1,4 +1,4 @@
-"""`Ledger`: the gate around model calls. It keeps limits, opens a row before each call and closes it after."""
+"""`Ledger`: the gate around model calls. It keeps limits and budgets, opens a row before each call, closes it after."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from penstock import codec
+from penstock.domain.budgets import OUTPUT_TOKENS, Most, Rule
 from penstock.domain.calls import CallScope, current_caller, current_scope
 from penstock.domain.limits import ModelLimit, Rates
 from penstock.domain.options import moment_of
@@ -14,7 +15,8 @@ from penstock.ledger.pressure import Pressure
 from penstock.ledger.prices import cost_of
 from penstock.ledger.sinks import UsageSink
 from penstock.store.base import Store
-from penstock.store.programs.calls import NOTHING, ClosedCall, End, OpenCall, Reserved, Told
+from penstock.store.programs.budgets import declare_budgets
+from penstock.store.programs.call_facts import NOTHING, ClosedCall, End, OpenCall, Reserved, Told
 from penstock.store.programs.sinks import declare_sinks
 
 if TYPE_CHECKING:  # who calls no models does not load them
@@ -27,7 +29,7 @@ _CHARACTERS_A_TOKEN = 4
 
 
 class Opened(NamedTuple):
-    """A call that was let through, and what it has reserved at its limits."""
+    """A call that was let through, and what it has reserved at its limits and of its budgets."""
 
     call: OpenCall
     reserved: Reserved
@@ -41,8 +43,8 @@ class Opened(NamedTuple):
 class Ledger:
     """Lets the calls of this process through, and writes them. Give it to a `ModelChain` as its gate.
 
-    limits: what providers allow, kept by all processes together; cost: what a call costs, for those with prices of
-    their own; sinks: who else is told what calls used. `pressure` says what waits.
+    limits: what providers allow, kept by all processes together; budgets: what calls may cost, likewise; cost: what a
+    call costs, for those with prices of their own; sinks: who else is told what calls used. `pressure` says what waits.
     """
 
     def __init__(
@@ -51,22 +53,25 @@ class Ledger:
         cost: Cost = cost_of,
         *,
         limits: Sequence[ModelLimit] = (),
+        budgets: Sequence[Rule] = (),
         sinks: Sequence[UsageSink] = (),
     ) -> None:
         self._store = store
         self._cost = cost
         self.sinks = tuple(sinks)
-        self._undeclared = [sink.name for sink in sinks]
+        self._budgets = tuple(budgets)
+        self._is_declared = not (sinks or budgets)
         self.pressure = Pressure()
         self._desk = CallDesk(store, limits, self.pressure)
         self._late: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def call(self, info: "CallInfo") -> AsyncIterator["_Noted"]:
-        """The gate: waits for its limits; then a row is there before the call is made.
+        """The gate: waits for its limits and budgets; then a row is there before the call is made.
 
-        A call of a job that has to wait past a moment gives its slot back: raises Suspended, which ends the run without
-        an attempt. Raises StoreUnavailable, and then nothing is called.
+        A call of a job that has to wait past a moment, or for a budget that is spent, gives its slot back: raises
+        Suspended, which ends the run without an attempt. Outside of jobs a spent budget raises OutOfBudget. Raises
+        NoPrice, and StoreUnavailable; nothing is called then.
         """
         asked = len(info.request.instructions) + len(info.request.prompt_text)
         opened = await self.open(
@@ -94,16 +99,28 @@ class Ledger:
     ) -> Opened:
         """A call about to be made, for `scope` or the step of the moment. Raises as `call`."""
         call = OpenCall(
-            codec.new_id(), scope or current_scope(), provider, model, tried, input_estimate, output_estimate, account
-        )
-        await self.declare_sinks()
+            codec.new_id(), scope or current_scope(), provider, model, tried, input_estimate, output_estimate, account,
+            self._most(provider, model, input_estimate or 0, output_estimate),
+        )  # fmt: skip
+        await self.declare()
         return Opened(call, await self._desk.open(call, current_caller()))
 
-    async def declare_sinks(self) -> None:
-        """From now on its sinks are owed what calls use, also those of other processes. Raises StoreUnavailable."""
-        if self._undeclared:
-            await self._store.run(declare_sinks(self._undeclared, self._store.clock.now()))
-            self._undeclared = []
+    def _most(self, provider: str, model: str, sent: int, answered: int | None) -> Most:
+        """What a call may come to: its input as estimated, its answer as long as it may be."""
+        answered = OUTPUT_TOKENS if answered is None else answered
+        return Most(sent + answered, self._cost(provider, model, sent, answered, None))
+
+    async def declare(self) -> None:
+        """From now on its budgets hold, and its sinks are owed what calls use, also those of other processes.
+
+        Raises StoreUnavailable.
+        """
+        if self._is_declared:
+            return
+        now = self._store.clock.now()
+        await self._store.run(declare_sinks([sink.name for sink in self.sinks], now))
+        await self._store.run(declare_budgets(self._budgets, now))
+        self._is_declared = True
 
     async def close(
         self,

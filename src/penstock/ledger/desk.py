@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
-from penstock.domain.admission import Held, Passed
+from penstock.domain.admission import Held
 from penstock.domain.calls import Caller
 from penstock.domain.limits import ModelLimit
-from penstock.errors import StoreUnavailable
+from penstock.domain.spending import BudgetHold, Unpriced
+from penstock.errors import NoPrice, OutOfBudget, StoreUnavailable
 from penstock.ledger.pressure import Pressure, Waiting
 from penstock.store.base import Store
-from penstock.store.programs.calls import Ask, End, OpenCall, Reserved, Withdrawn, pass_calls
+from penstock.store.programs.call_facts import Ask, End, OpenCall, Reserved, Verdict, Withdrawn
+from penstock.store.programs.calls import pass_calls
+from penstock.store.programs.purses import make_windows
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ class _Waiter:
     """A call that asks. `held`: why it had to wait so far; `far`: done when it is expected later than is waited for."""
 
     call: OpenCall
-    answer: "asyncio.Future[Reserved | Held]"
+    answer: "asyncio.Future[Verdict]"
     far: "asyncio.Future[None]"
     held: Held | None = None
     leaves: bool = False
@@ -46,7 +49,7 @@ class _Ending:
 
 
 class CallDesk:
-    """Lets calls through as `limits` allow, and closes them. `pressure` is told who waits."""
+    """Lets calls through as `limits` and budgets allow, and closes them. `pressure` is told who waits."""
 
     def __init__(self, store: Store, limits: Sequence[ModelLimit], pressure: Pressure) -> None:
         self._store = store
@@ -57,15 +60,15 @@ class CallDesk:
     async def open(self, call: OpenCall, caller: Caller | None) -> Reserved:
         """Wait until the call may be made; answers what it has reserved. Its row is written then.
 
-        Past a moment a caller in a job leaves: raises Suspended. Raises StoreUnavailable; nothing is to be called then.
+        Past a moment, or under a budget that is spent, a caller in a job leaves: raises Suspended. Raises OutOfBudget
+        where there is no job, NoPrice and StoreUnavailable; nothing is to be called then.
         """
         line = self._line()
         waiter = line.ask(call)
         called = False
         try:
-            reserved = await (waiter.answer if caller is None else self._patiently(line, waiter, caller))
-            if isinstance(reserved, Held):
-                raise RuntimeError("a call that stays was told to leave")
+            verdict = await (waiter.answer if caller is None else self._patiently(line, waiter, caller))
+            reserved = await self._reserved(call, verdict, caller)
             called = True
             return reserved
         finally:
@@ -77,7 +80,7 @@ class CallDesk:
         """Write how a call has ended. While the store is away it stays open; the leader closes it as unknown."""
         await self._line().end(end)
 
-    async def _patiently(self, line: "_Line", waiter: _Waiter, caller: Caller) -> Reserved:
+    async def _patiently(self, line: "_Line", waiter: _Waiter, caller: Caller) -> Verdict:
         answer = waiter.answer
         await asyncio.wait((answer, waiter.far), timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done() and waiter.held is not None:
@@ -90,8 +93,23 @@ class CallDesk:
                 line.leave(waiter)
         verdict = await answer
         if isinstance(verdict, Held):
-            self._note_left(waiter, verdict)
-            caller.leave(verdict.expected_at, f"limit {verdict.by}")
+            if verdict.what == "limit":
+                self._note_left(waiter, verdict)
+            caller.leave(verdict.expected_at, f"{verdict.what} {verdict.by}")
+        return verdict
+
+    async def _reserved(self, call: OpenCall, verdict: Verdict, caller: Caller | None) -> Reserved:
+        """What a verdict means for who calls. Raises as `open`."""
+        if isinstance(verdict, Unpriced):
+            raise NoPrice(verdict.budget, call.provider, call.model)
+        if isinstance(verdict, Held):
+            raise RuntimeError("a call that stays was told to leave")
+        if isinstance(verdict, BudgetHold):
+            if caller is None:
+                raise OutOfBudget(f"budget {verdict.text}")
+            # There is no end to wait for in place: it leaves, also when its step has paid for a call before.
+            await caller.at_rest(though_paid=True)
+            caller.leave(verdict.until, f"budget {verdict.text}")
         return verdict
 
     def _note_left(self, waiter: _Waiter, held: Held) -> None:
@@ -211,23 +229,26 @@ class _Line:
         ends = [ending.end for ending in work.endings]
         now = self._store.clock.now()
         answers = await self._store.run(pass_calls(asks, ends, work.withdrawn, self._limits, now))
+        if answers.missing:
+            await self._store.run(make_windows(answers.missing, now))
+            answers = await self._store.run(pass_calls(asks, ends, work.withdrawn, self._limits, now, made=True))
         work.withdrawn = []
         for ending in work.endings:
             if not ending.answer.done():
                 ending.answer.set_result(None)
         for waiter, ask, verdict in zip(work.waiters, asks, answers.verdicts, strict=True):
-            if isinstance(verdict, Passed):
-                self._let_through(waiter, verdict)
-            else:
+            if isinstance(verdict, Held):
                 self._hold(waiter, verdict, leaves=ask.leaves, now=now)
+            else:
+                self._decide(waiter, verdict)
 
-    def _let_through(self, waiter: _Waiter, verdict: Passed) -> None:
+    def _decide(self, waiter: _Waiter, verdict: Verdict) -> None:
         if waiter.held is not None:
             self._gone(waiter)
-        if waiter.answer.done():  # nobody wants it any more
-            self._work.withdrawn.append(Withdrawn(waiter.call, verdict.reserved))
-        else:
-            waiter.answer.set_result(verdict.reserved)
+        if not waiter.answer.done():
+            waiter.answer.set_result(verdict)
+        elif isinstance(verdict, Reserved):  # nobody wants it any more
+            self._work.withdrawn.append(Withdrawn(waiter.call, verdict))
 
     def _hold(self, waiter: _Waiter, verdict: Held, *, leaves: bool, now: int) -> None:
         if waiter.held is None and waiter.who is not None:

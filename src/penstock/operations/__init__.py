@@ -1,5 +1,6 @@
 """One set of use cases under API, dashboard and CLI: inspect, why, retry, cancel, move, pause, watch, tail."""
 
+from penstock.operations.budgets import BudgetOperations, BudgetView
 from penstock.operations.flows import FlowOperations
 from penstock.operations.jobs import JobOperations
 from penstock.operations.queues import QueueOperations, QueueView, ScheduleView, WorkerView
@@ -10,6 +11,8 @@ from penstock.operations.watch import Update, watch_job
 from penstock.operations.why import Why, why
 
 __all__ = [
+    "BudgetOperations",
+    "BudgetView",
     "ErrorView",
     "FlowOperations",
     "JobOperations",

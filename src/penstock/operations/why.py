@@ -68,6 +68,8 @@ async def _scheduled(store: Store, row: JobRow, state: JobState) -> Why:
     reason = words.get(row.reason or "", row.reason or "its time has not come")
     if reason.startswith("limit "):
         reason = f"a limit keeps its model call: {reason.removeprefix('limit ')}"
+    if reason.startswith("budget "):
+        reason = f"a budget keeps its model call: {reason.removeprefix('budget ')}"
     if row.reason == "signal":
         steps = (await store.read(steps_of([row.id])))[row.id]
         signals = [repr(one.step.signal) for one in steps if one.step.signal and one.step.result is None]

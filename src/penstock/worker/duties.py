@@ -9,6 +9,7 @@ from functools import partial
 from penstock.config import Settings
 from penstock.ledger import cost_of
 from penstock.store.base import Store
+from penstock.store.programs.budgets import prune_windows
 from penstock.store.programs.calls import close_lost_calls
 from penstock.store.programs.events import number_events
 from penstock.store.programs.sinks import prune_calls
@@ -19,7 +20,7 @@ TICK_S = 1.0
 PRUNE_S = 60.0
 NUMBER_S = 5.0
 LEDGER_S = 20.0
-PRUNE_CALLS_S = 300.0
+PRUNE_LEDGER_S = 300.0
 _BATCH = 1_000
 _ROUNDS = 50
 """Batches pruned in a row at most, so that a large backlog does not keep the leader from its other duties."""
@@ -45,10 +46,11 @@ async def _close_lost_calls(store: Store, now: int) -> None:
     await store.run(close_lost_calls(now, cost_of))
 
 
-async def _prune_calls(kept_us: int, store: Store, now: int) -> None:
-    for _ in range(_ROUNDS):
-        if await store.run(prune_calls(now - kept_us, _BATCH), durable=False) < _BATCH:
-            return
+async def _prune_ledger(kept_us: int, store: Store, now: int) -> None:
+    for prune_some in (prune_calls, prune_windows):
+        for _ in range(_ROUNDS):
+            if await store.run(prune_some(now - kept_us, _BATCH), durable=False) < _BATCH:
+                break
 
 
 def standard_duties(settings: Settings) -> tuple[Duty, ...]:
@@ -59,5 +61,5 @@ def standard_duties(settings: Settings) -> tuple[Duty, ...]:
         Duty("retention", PRUNE_S, _prune),
         Duty("event log", NUMBER_S, _number),
         Duty("ledger", LEDGER_S, _close_lost_calls),
-        Duty("ledger retention", PRUNE_CALLS_S, partial(_prune_calls, kept_us)),
+        Duty("ledger retention", PRUNE_LEDGER_S, partial(_prune_ledger, kept_us)),
     )

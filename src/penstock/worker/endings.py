@@ -11,7 +11,7 @@ from penstock.domain.options import micros
 from penstock.domain.outcomes import Cancelled, Completed, ErrorRecord, Failed, Outcome, Released, Snoozed, TimedOut
 from penstock.domain.signals import Cancel, Permanent, Retry, Signal, Snooze
 from penstock.domain.steps import Suspended
-from penstock.errors import PayloadTooLarge
+from penstock.errors import NoPrice, PayloadTooLarge
 from penstock.registry import HandlerEntry
 from penstock.worker.run import Run, Stop
 
@@ -53,7 +53,7 @@ def of_error(error: BaseException, now: int) -> Outcome:
     if isinstance(error, Suspended):
         return Snoozed(error.until, error.reason)
     if not isinstance(error, Signal):
-        return Failed(record_of(error))
+        return Failed(record_of(error), permanent=isinstance(error, NoPrice))
     match error:
         case Snooze():
             return Snoozed(_when(error.until, now), _message(error))

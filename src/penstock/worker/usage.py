@@ -22,7 +22,7 @@ class UsageSender(Service):
 
     async def start(self) -> None:
         """Begin to send. Raises StoreUnavailable."""
-        await self._ledger.declare_sinks()
+        await self._ledger.declare()
         for sink in self._ledger.sinks:
             self.hold(self._serve(sink))
 

@@ -8,6 +8,7 @@ from penstock import codec
 from penstock.domain.outcomes import ErrorRecord, Settlement
 from penstock.domain.states import JobState, Way
 from penstock.store.program import Call, LaneKey, NeedLanes, Row, Steps, program, wake_queues
+from penstock.store.programs.budgets import waits_for_budget, wake_budgeted
 from penstock.store.programs.flow import Ended, after_end
 from penstock.store.programs.steps import wake_signalled
 
@@ -99,6 +100,10 @@ def _settle(ends: Sequence[RunEnd], now: int, worker: str) -> Steps[dict[str, Jo
     if waiting:
         # A signal that came while the run was ending has found nobody who waits.
         yield from wake_signalled(waiting, now)
+    held_up = [end.job_id for end in ends if waits_for_budget(end.settlement.reason) and end.job_id in states]
+    if held_up:
+        # So has a budget that was changed meanwhile.
+        yield from wake_budgeted(held_up, now)
     ready = {end.lane.queue for end in ends if states.get(end.job_id) in (JobState.READY, JobState.SCHEDULED)}
     if ready:
         yield wake_queues(ready)

@@ -1,11 +1,13 @@
 -- name: open_calls
 INSERT INTO penstock.calls (
     id, job_id, claim_id, attempt, kind, step, flow_id, tenant, provider, model, tried, input_estimate, output_estimate,
-    opened_at, account, limits)
-SELECT id, job, claim, attempt, kind, step, flow, tenant, provider, model, tried, input, output, at, account, limits
+    opened_at, account, limits, budgets)
+SELECT id, job, claim, attempt, kind, step, flow, tenant, provider, model, tried, input, output, at, account, limits,
+       budgets
 FROM json_to_recordset(:rows::json) AS c(
     id uuid, job uuid, claim bigint, attempt smallint, kind text, step text, flow uuid, tenant text, provider text,
-    model text, tried smallint, input integer, output integer, at bigint, account text, limits json);
+    model text, tried smallint, input integer, output integer, at bigint, account text, limits json,
+    budgets json);
 
 -- name: close_calls
 -- A call closes once. `was_unknown`: the leader has closed it, and what it came to is known all the same. Sinks are owed
@@ -51,7 +53,7 @@ RETURNING id;
 
 -- name: lost_calls
 -- Open calls whose run no longer holds its job, or that no job made and that are too old to be on their way.
-SELECT c.id, c.provider, c.model, c.input_estimate, c.output_estimate, c.account, c.limits FROM penstock.calls c
+SELECT c.id, c.provider, c.model, c.input_estimate, c.output_estimate, c.account, c.limits, c.budgets FROM penstock.calls c
 WHERE c.closed_at IS NULL AND c.opened_at < :before AND (
     CASE WHEN c.job_id IS NULL THEN c.opened_at < :ownerless_before
          ELSE NOT EXISTS (SELECT FROM penstock.jobs j WHERE j.id = c.job_id AND j.claim_id = c.claim_id) END)

@@ -1,13 +1,13 @@
 -- name: open_calls
 INSERT INTO penstock_calls (
     id, job_id, claim_id, attempt, kind, step, flow_id, tenant, provider, model, tried, input_estimate, output_estimate,
-    opened_at, account, limits)
+    opened_at, account, limits, budgets)
 SELECT json_extract(value, '$.id'), json_extract(value, '$.job'), json_extract(value, '$.claim'),
        json_extract(value, '$.attempt'), json_extract(value, '$.kind'), json_extract(value, '$.step'),
        json_extract(value, '$.flow'), json_extract(value, '$.tenant'), json_extract(value, '$.provider'),
        json_extract(value, '$.model'), json_extract(value, '$.tried'), json_extract(value, '$.input'),
        json_extract(value, '$.output'), json_extract(value, '$.at'), json_extract(value, '$.account'),
-       json_extract(value, '$.limits')
+       json_extract(value, '$.limits'), json_extract(value, '$.budgets')
 FROM json_each(:rows)
 
 -- name: close_calls
@@ -57,7 +57,7 @@ RETURNING id
 
 -- name: lost_calls
 -- Open calls whose run no longer holds its job, or that no job made and that are too old to be on their way.
-SELECT c.id, c.provider, c.model, c.input_estimate, c.output_estimate, c.account, c.limits FROM penstock_calls c
+SELECT c.id, c.provider, c.model, c.input_estimate, c.output_estimate, c.account, c.limits, c.budgets FROM penstock_calls c
 WHERE c.closed_at IS NULL AND c.opened_at < :before AND (
     CASE WHEN c.job_id IS NULL THEN c.opened_at < :ownerless_before
          ELSE NOT EXISTS (SELECT 1 FROM penstock_jobs j WHERE j.id = c.job_id AND j.claim_id = c.claim_id) END)
