@@ -4,11 +4,14 @@ import asyncio
 import threading
 from typing import Any, cast
 
+import pytest
+
 from penstock.app import Penstock
 from penstock.clock import SystemClock
 from penstock.context import Job
 from penstock.domain.outcomes import completed
 from penstock.domain.states import JobState
+from penstock.errors import StoreUnavailable
 from penstock.store.program import LaneKey
 from penstock.store.programs.settle import Progress, RunEnd
 from penstock.worker.outage import Outage
@@ -112,4 +115,50 @@ async def test_an_update_on_its_way_arrives_before_the_end_of_its_run():
     await ahead
     assert written == ["progress"]
     assert writer.ahead_of([RunEnd("1", 1, LaneKey("q", "k"), completed(0, 0, None))]) is None
+    await writer.stop()
+
+
+async def test_who_has_something_new_to_say_for_ever_does_not_hold_up_the_end():
+    """A handler that will not stop, whose outcome is decided all the same."""
+
+    class Echo:
+        clock = SystemClock()
+
+        async def run(self, program: object, *, durable: bool) -> None:
+            await asyncio.sleep(0)
+            writer.note(Progress("1", 1, 0.5, None))
+
+    writer = ProgressWriter(cast(Any, Echo()), Outage("w"), lambda *_: None)
+    await writer.start()
+    writer.note(Progress("1", 1, 0.5, None))
+    ahead = writer.ahead_of([RunEnd("1", 1, LaneKey("q", "k"), completed(0, 0, None))])
+    assert ahead is not None
+    await asyncio.wait_for(ahead, 20)
+    await writer.stop()
+
+
+@pytest.mark.parametrize("flies", [True, False])
+async def test_what_did_not_arrive_is_written_before_the_end_all_the_same(flies: bool):
+    gate, tried, written = asyncio.Event(), list[str](), list[str]()
+
+    class Away:
+        clock = SystemClock()
+
+        async def run(self, program: object, *, durable: bool) -> None:
+            await gate.wait()
+            tried.append("progress")
+            if len(tried) < 3:
+                raise StoreUnavailable("away")
+            written.append("progress")
+
+    writer = ProgressWriter(cast(Any, Away()), Outage("w"), lambda *_: None)
+    await writer.start()
+    writer.note(Progress("1", 1, 0.5, None))
+    if flies:
+        await asyncio.sleep(0)
+    ahead = writer.ahead_of([RunEnd("1", 1, LaneKey("q", "k"), completed(0, 0, None))])
+    assert ahead is not None
+    gate.set()
+    await asyncio.wait_for(ahead, 20)
+    assert written == ["progress"]
     await writer.stop()

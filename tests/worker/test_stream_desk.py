@@ -104,6 +104,8 @@ async def test_order_holds_while_the_store_goes_and_comes(
         text += f"{n} "
         await asyncio.sleep(dice.choice([0, 0.01, 0.03]))
     moody.away, moody.deaf = True, 0
+    stream.write("end")
+    text += "end"
     ahead = desk.ahead_of([worker.end_of(job, Completed())])
     assert ahead is not None
     moody.away = False

@@ -69,14 +69,20 @@ async def test_all_that_was_written_is_there_when_the_job_has_ended(any_engine: 
 
 
 async def test_a_later_attempt_begins_anew_and_readers_are_told(any_engine: Penstock):
+    seen: asyncio.Queue[int] = asyncio.Queue()
+
     async def stream(job: Job[Note]) -> None:
         job.stream("plan").write(f"attempt {job.attempt}")
+        assert await seen.get() == job.attempt
         if job.attempt < 3:
             raise ValueError("not yet")
 
-    handle = await any_engine.enqueue(Note(), retry=Fixed(0.3))
-    async with working(any_engine, stream), asyncio.timeout(30):
-        pieces = [piece async for piece in any_engine.tail(handle.id, "plan")]
+    handle = await any_engine.enqueue(Note(), retry=Fixed(0))
+    pieces: list[StreamPiece] = []
+    async with working(any_engine, stream), asyncio.timeout(50):
+        async for piece in any_engine.tail(handle.id, "plan"):
+            pieces.append(piece)
+            seen.put_nowait(piece.attempt)
     assert pieces == [
         StreamPiece("plan", 1, 1, 0, "attempt 1"),
         StreamPiece("plan", 2, 2, 0, "attempt 2", restarted=True),

@@ -63,27 +63,24 @@ class Gathering(Service, Generic[T]):
         if not self._waiting and not self._flying:
             return None
         runs = [(end.job_id, end.claim_id) for end in batch]
-        return self.hold(self._last_words(runs)) if self._holds(runs) else None
+        says = any(run in self._waiting or run in self._flying for run in runs)
+        return self.hold(self._last_words(runs)) if says else None
 
     def _put(self, run: RunKey, item: T) -> None:
         before = self._waiting.get(run)
         self._waiting[run] = item if before is None else self.merged(before, item)
         self._work.set()
 
-    def _holds(self, runs: Sequence[RunKey]) -> bool:
-        return any(run in self._waiting or run in self._flying for run in runs)
-
     async def _last_words(self, runs: Sequence[RunKey]) -> None:
-        while self._holds(runs):
-            if any(run in self._flying for run in runs):
-                # What is on its way must arrive before the end, too; when it did not, it waits again.
-                await self._landed.wait()
-                continue
-            items = [self._waiting.pop(run) for run in runs if run in self._waiting]
-            try:
-                await self._patiently(items)
-            except Exception:
-                logger.exception("what a run had left to say cannot be written", what=self.name)
+        while any(run in self._flying for run in runs):
+            # What is on its way must arrive before the end, too; when it does not, it waits again.
+            await self._landed.wait()
+        # Once: a handler that will not stop may have something new to say for ever.
+        items = [self._waiting.pop(run) for run in runs if run in self._waiting]
+        try:
+            await self._patiently(items)
+        except Exception:
+            logger.exception("what a run had left to say cannot be written", what=self.name)
 
     async def _patiently(self, items: Sequence[T]) -> None:
         backoff = Backoff()
