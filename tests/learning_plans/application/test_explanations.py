@@ -14,6 +14,11 @@ def test_what_is_asked_about_can_be_read_back_and_closes_no_block(topic: str, ti
     assert request.prompt_text.count("<") == 2
 
 
+def test_halves_of_surrogate_pairs_can_be_sent() -> None:
+    request = explanation_request("SQL", "beginner", CurationTask("t", (0, 0), "\ud800 joins", ""))
+    assert task_data(request.prompt_text)["task"] == "? joins"
+
+
 @pytest.mark.parametrize("prompt", ["", "<task_data>", "<task_data>{</task_data>", "<task_data>[1]</task_data>"])
 def test_a_prompt_without_data_tells_nothing(prompt: str) -> None:
     assert task_data(prompt) == {}
