@@ -1,4 +1,4 @@
-"""What jobs do in a schedule: tell progress, enqueue on behalf, end in their own transaction, fail, snooze, stop."""
+"""What jobs do in a schedule: tell progress, stream, enqueue on behalf, end in their own transaction, fail, stop."""
 
 from typing import TYPE_CHECKING
 
@@ -35,9 +35,11 @@ class Handlers:
             return Completed()
         chance = rng.random()
         try:
-            if chance < 0.1:
+            if chance < 0.07:
                 yield from worker.ask(lambda now: steps.telling(held.run, 0.5, now))
-            elif chance < 0.25:
+            elif chance < 0.14:
+                yield from self._stream(worker, held)
+            elif chance < 0.27:
                 yield from worker.ask(lambda now: steps.enqueueing(self._more(held, now), now, held.run))
                 worker.world.seen["enqueued on behalf"] += 1
             elif chance < 0.4:
@@ -47,6 +49,15 @@ class Handlers:
             worker.world.note(worker.name, "late write refused")
             return Cancelled("its claim was lost")
         return rng.choice(_OUTCOMES)
+
+    def _stream(self, worker: "Worker", held: "Held") -> Asking[None]:
+        """Two pieces; when its answer was lost the first is written again, together with the second."""
+        first = f"{held.run.claim} "
+        yield from worker.ask(lambda now: steps.streaming(held.run, 0, first, now))
+        start = worker.world.rng.choice((0, len(first)))
+        more = (first + "more")[start:]
+        taken, _, _ = yield from worker.ask(lambda now: steps.streaming(held.run, start, more, now))
+        worker.world.seen["streamed" if taken else "late stream refused"] += 1
 
     def _finish(self, worker: "Worker", held: "Held") -> Asking[None]:
         outcome = worker.world.rng.choice((Completed(), Completed(), Failed(ERROR, permanent=True), Failed(ERROR)))

@@ -42,6 +42,7 @@ class Oracle(Model):
         self.log: list[tuple[str, str | None]] = []
         self.unadmitted: set[Run] = set()
         self.had_children: set[str] = set()
+        self.streams: dict[str, tuple[int, int, str]] = {}
         self._all_fit = False
         self._decided: dict[Run, int] = {}
 
@@ -128,6 +129,17 @@ class Oracle(Model):
         """A run tells how far it is; its job, when that counts."""
         job = self.jobs.get(run.job)
         return {run.job} if job is not None and job.claim == run.claim and not job.stop_asked else set()
+
+    def stream(self, run: Run, start: int, text: str) -> tuple[set[str], int, str]:
+        """A run streams; its job, when that counts, and the version and text that readers get then."""
+        taken = self.progress(run)
+        version, claim, known = self.streams.get(run.job, (0, 0, "")) if run.job in self.jobs else (0, 0, "")
+        if taken:
+            if claim != run.claim:
+                version, known = version + 1, ""
+            known = max(known, known[:start] + text, key=len)
+            self.streams[run.job] = (version, run.claim, known)
+        return taken, version, known
 
     def publish(self, events: Sequence[NewEvent]) -> None:
         """Append to the log."""

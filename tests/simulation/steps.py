@@ -6,7 +6,8 @@ from typing import Any, Generic, TypeVar
 
 from penstock.domain.claimed import ClaimedJob
 from penstock.domain.states import JobState
-from penstock.store.program import Program
+from penstock.domain.streams import StreamWrite
+from penstock.store.program import Program, Steps, program
 from penstock.store.programs.cancel import CancelReport, cancel, cancel_flow, expire
 from penstock.store.programs.change import Move, move_waiting, pause_queue, resume_queue
 from penstock.store.programs.claim import Admitted, Claimed, ClaimRequest, admit, claim, fall_due, unpark_all
@@ -16,6 +17,7 @@ from penstock.store.programs.events import StoredEvent, read_events
 from penstock.store.programs.new import Enqueued
 from penstock.store.programs.retry import Revived, retry_flow, retry_job
 from penstock.store.programs.settle import Progress, complete, settle, write_progress
+from penstock.store.programs.streams import Place, stream_news, write_streams
 from penstock.store.programs.upkeep import prune
 from tests.conformance.machine_inputs import ALL_KINDS
 from tests.conformance.model_ground import Run
@@ -116,6 +118,20 @@ def telling(run: Run, share: float, now: int) -> Step[set[str]]:
     """A handler's progress."""
     program = write_progress([Progress(run.job, run.claim, share, None)], now)
     return Step(program, now, lambda oracle: oracle.progress(run), quiet=True)
+
+
+def streaming(run: Run, start: int, text: str, now: int) -> Step[tuple[set[str], int, str]]:
+    """A handler's stream, and somebody who reads all of it."""
+
+    @program
+    def written_and_read() -> Steps[tuple[set[str], int, str]]:
+        written = yield from write_streams([StreamWrite(run.job, run.claim, 1, "s", 0, start, text)], now)
+        news = yield from stream_news(run.job, "s", {}, Place(None, 0))
+        pieces = news.pieces if news else []
+        version = pieces[0].head.version if pieces else 0
+        return {job for job, _, _ in written}, version, "".join(piece.text for piece in pieces)
+
+    return Step(written_and_read(), now, lambda oracle: oracle.stream(run, start, text), quiet=True)
 
 
 def expiring(now: int) -> Step[int]:

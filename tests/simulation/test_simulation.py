@@ -102,6 +102,11 @@ FAULTS: Mapping[str, tuple[str, str, str]] = {
     "a unique key is never let go": ("release_unique", "WHERE scope = 'active'", "WHERE scope = 'never'"),
     "a lost worker's runs stay": ("runs_of_worker", "ORDER BY id LIMIT :limit", "ORDER BY id LIMIT 0"),
     "the oldest goes last": ("claim", "ORDER BY band, turn, position LIMIT", "ORDER BY band, turn, -position LIMIT"),
+    "a late run streams": (
+        "write_streams",
+        "WHERE j.claim_id = json_extract(w.value, '$.claim') AND j.state = 'running' AND j.cancel_requested_at IS NULL",
+        "WHERE j.claim_id IS NOT 0",
+    ),
     "a handler's write is not fenced": ("hold_claim", "claim_id = :claim_id", "claim_id IS NOT :job_id"),
 }
 
