@@ -17,10 +17,11 @@ MUST_HAPPEN = (
     "ending of its own", "enqueued on behalf", "enqueued twice, once there", "events read",
     "fan-in after all of its parents", "fan-in after some of its parents", "fan-in before all of its parents",
     "fan-in of none", "flow revived", "found another leading", "found itself lost", "frozen", "key already held",
-    "killed", "late ending refused", "late stream refused", "late write refused", "leader of a later term", "pruned", "retried",
-    "revived with it", "runs rescued", "signed off", "slow call", "start after others", "streamed", "strays given back",
-    "worker declared lost", "blocked to cancelled", "ready to failed", "running to cancelled", "running to completed",
-    "running to failed", "running to ready", "running to scheduled", "scheduled to cancelled", "scheduled to ready",
+    "killed", "late ending refused", "late stream refused", "late write refused", "leader of a later term", "pruned",
+    "retried", "revived with it", "runs rescued", "signed off", "slow call", "start after others", "streamed",
+    "strays given back", "worker declared lost", "blocked to cancelled", "ready to failed", "running to cancelled",
+    "running to completed", "running to failed", "running to ready", "running to scheduled", "scheduled to cancelled",
+    "scheduled to ready",
 )  # fmt: skip
 """Faults and turns of events: schedules that never come to them prove nothing of them."""
 _SCHEDULES_PER_COLLECTION = 50
