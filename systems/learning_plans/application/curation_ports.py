@@ -48,14 +48,15 @@ Curate = Callable[[], Awaitable[TaskOutcome]]
 
 
 class Once(Protocol):
-    """A hook around the curation of each task, by which a caller can remember what it brought."""
+    """A hook around each piece of work, by which a caller can remember what it brought. A task has two: its searches
+    ("task ID"), and its explanation ("explanation ID")."""
 
-    async def __call__(self, task_id: str, curate: Curate, /) -> TaskOutcome:
+    async def __call__(self, name: str, curate: Curate, /) -> TaskOutcome:
         """What `curate()` answers, now or when it was done before."""
         ...
 
 
-async def at_once(task_id: str, curate: Curate, /) -> TaskOutcome:
+async def at_once(name: str, curate: Curate, /) -> TaskOutcome:
     """The hook that remembers nothing."""
     return await curate()
 

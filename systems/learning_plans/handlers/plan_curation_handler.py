@@ -1,11 +1,12 @@
 """plan_curation."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from penstock import ClaimLost, Event, Job, Permanent
+from penstock import ClaimLost, Event, Job
 from systems.learning_plans.application.curation_ports import (
     Clock,
     Curate,
@@ -17,6 +18,9 @@ from systems.learning_plans.application.curation_ports import (
     TaskOutcome,
 )
 from systems.learning_plans.application.services.curation_service import CurationService
+from systems.learning_plans.domain.classification import FailureClass
+from systems.learning_plans.domain.errors import NotFound
+from systems.learning_plans.handlers.base import PlanJobResult
 from systems.learning_plans.handlers.plan_curation_job import TIMEOUT_S, PlanCurationJob
 
 logger = logging.getLogger(__name__)
@@ -55,8 +59,8 @@ class CurationResult:
 
 
 class PlanCurationHandler:
-    """Each task is a durable step: a run that goes on after a stop or a crash asks nobody again about a finished one,
-    and only stores what is not stored yet."""
+    """Each task's searches, and its explanation, are a durable step: a run that goes on after a stop or a crash asks
+    nobody again about a finished one, and only stores what is not stored yet."""
 
     handles = PlanCurationJob
 
@@ -67,12 +71,14 @@ class PlanCurationHandler:
         self._clock = clock
         self._record_usage = record_usage
 
-    async def process_job(self, job: Job[PlanCurationJob]) -> None:
-        """Curate, and say so in the log. Raises `Permanent` when the plan is gone or another learner's."""
-        data = job.data
+    async def process_job(self, job: Job[PlanCurationJob]) -> PlanJobResult:
+        """Curate, and say so in the log. A plan that is gone or another learner's fails the job for good."""
+        began, data = time.monotonic(), job.data
         topic = await self._work.topic(data.plan_id, data.user_id)
         if topic is None:
-            raise Permanent("validation: there is no such plan of this learner")
+            async with job.transaction() as tx:
+                tx.fail(f"{NotFound('plan')} ({FailureClass.VALIDATION})")
+            return PlanJobResult("failed", data.plan_id, classification=FailureClass.VALIDATION)
         # Which tasks they are is remembered: those that an earlier run has finished are no longer open, but it may have
         # ended between finding and storing.
         task_ids = await job.step("open tasks", self._work.open_task_ids, data.plan_id, data.task_ids)
@@ -88,6 +94,8 @@ class PlanCurationHandler:
         async with job.transaction() as tx:
             await tx.publish(self._curated(job, result), subject=data.plan_id)
             tx.complete(result)
+        duration_ms = round((time.monotonic() - began) * 1_000)
+        return PlanJobResult("completed", data.plan_id, tasks_count=len(summary.outcomes), duration_ms=duration_ms)
 
     async def _curate(self, job: Job[PlanCurationJob], topic: PlanTopic, task_ids: list[str]) -> CurationSummary:
         return await self._curation.curate_and_attach_resources(
@@ -134,8 +142,8 @@ class _Steps:
     def __init__(self, job: Job[PlanCurationJob]) -> None:
         self._job = job
 
-    async def __call__(self, task_id: str, curate: Curate, /) -> TaskOutcome:
-        return await self._job.step(f"task {task_id}", curate, returns=TaskOutcome)
+    async def __call__(self, name: str, curate: Curate, /) -> TaskOutcome:
+        return await self._job.step(name, curate, returns=TaskOutcome)
 
 
 def _result(plan_id: str, summary: CurationSummary) -> CurationResult:

@@ -13,7 +13,7 @@ class PlanCurationJob(
     queue=QUEUE,
     max_attempts=3,
     timeout=TIMEOUT_S,
-    steps=("open tasks", "task *"),
+    steps=("open tasks", "task *", "explanation *"),
     ended_by=PlanJobEnded,
 ):
     """Find videos and documentation for the tasks of a plan; `task_ids` None: for all that are not curated yet."""

@@ -17,7 +17,7 @@ from systems.learning_plans.handlers.plan_curation_job import PlanCurationJob
 _TERMINAL = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
 _STATUS = {JobStatus.RUNNING: "processing"}
 """How people are told; the others are called as the engine calls them."""
-# All model calls of plan jobs are made in steps: "plan", and "curation" or "task …", which ask for explanations.
+# All model calls of plan jobs are made in steps: "plan", and "curation" or "explanation …", which ask for explanations.
 _OPERATIONS = {"plan": "plan_generation"}
 _EXPLAINING = "micro_explanation"
 _MICROS = 1_000_000

@@ -76,12 +76,12 @@ async def test_tasks_go_in_the_order_of_modules_and_of_tasks_three_at_a_time() -
     under_way: set[str] = set()
     most: list[int] = []
 
-    async def once(task_id: str, curate: Curate, /) -> TaskOutcome:
-        under_way.add(task_id)
+    async def once(name: str, curate: Curate, /) -> TaskOutcome:
+        under_way.add(name.split()[1])
         most.append(len(under_way))
         outcome = await curate()
         await asyncio.sleep(0)
-        under_way.remove(task_id)
+        under_way.discard(name.split()[1])
         return outcome
 
     bench = Bench()
@@ -223,21 +223,46 @@ async def test_what_the_hook_remembers_is_kept_without_searching_again() -> None
     bench = Bench(videos=FakeSearch([video("SQL b")]))
     remembered = TaskOutcome("a", DONE, None, (), "As before.")
 
-    async def once(task_id: str, curate: Curate, /) -> TaskOutcome:
-        return remembered if task_id == "a" else await curate()
+    async def once(name: str, curate: Curate, /) -> TaskOutcome:
+        return remembered if name in ("task a", "explanation a") else await curate()
 
     summary = await curate(bench, tasks("a", "b"), once=once)
     assert bench.videos.queries == ["SQL b"]
+    assert bench.model.tasks == ["b"]
     assert remembered in bench.store.kept
     assert summary.count(DONE) == 2
+
+
+async def test_a_model_that_is_interrupted_costs_no_search_again() -> None:
+    memory: dict[str, TaskOutcome] = {}
+
+    async def once(name: str, curate: Curate, /) -> TaskOutcome:
+        if name not in memory:
+            memory[name] = await curate()
+        return memory[name]
+
+    class Interrupted(BaseException):
+        pass
+
+    def interrupted() -> str:
+        raise Interrupted
+
+    bench = Bench(videos=FakeSearch([video("SQL a")]), model=FakeExplainer(interrupted))
+    with pytest.raises(Interrupted):
+        await curate(bench, tasks("a"), once=once)
+    assert bench.store.kept == []
+    bench.model.answer = "Words."
+    (outcome,) = (await curate(bench, tasks("a"), once=once)).outcomes
+    assert bench.videos.queries == ["SQL a"]
+    assert (len(outcome.resources), outcome.micro_explanation) == (1, "Words.")
 
 
 async def test_what_the_hook_raises_passes_through_after_the_others_have_ended() -> None:
     class Suspended(BaseException):
         pass
 
-    async def once(task_id: str, curate: Curate, /) -> TaskOutcome:
-        if task_id == "a":
+    async def once(name: str, curate: Curate, /) -> TaskOutcome:
+        if name == "task a":
             raise Suspended
         await asyncio.sleep(0)
         return await curate()

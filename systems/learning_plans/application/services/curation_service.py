@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Protocol, TypeVar
@@ -144,7 +144,10 @@ class CurationService:
         with run.budget.working():
             if run.budget.is_spent:
                 return
-            outcome = await run.input.once(task.id, partial(self._curate, run, task))
+            outcome = await run.input.once(f"task {task.id}", partial(self._curate, run, task))
+            # Asked apart from the searches: whatever interrupts the model, they have been made.
+            if not task.has_micro_explanation and not run.budget.is_spent:
+                outcome = await run.input.once(f"explanation {task.id}", partial(self._explain, run, task, outcome))
             await self._keep(run, outcome)
 
     async def _keep(self, run: _Pass, *outcomes: TaskOutcome) -> None:
@@ -153,18 +156,16 @@ class CurationService:
         run.outcomes.update((outcome.task_id, outcome) for outcome in outcomes)
 
     async def _curate(self, run: _Pass, task: CurationTask) -> TaskOutcome:
-        """Find and explain. What goes wrong here is this task's outcome and nobody else's."""
+        """Search and choose. What goes wrong here is this task's outcome and nobody else's."""
         failures: list[str] = []
         try:
             resources = tuple(await self._resources(run, task, failures))
         except Exception as error:
             logger.exception("a task could not be curated", extra=_where(run, task))
             return TaskOutcome(task.id, CurationStatus.FAILED, f"an unexpected error ({type(error).__name__})")
-        explanation = await self._explanation(run, task)
         if failures and not resources:
-            reason = "; ".join(failures)
-            return TaskOutcome(task.id, CurationStatus.FAILED, reason, micro_explanation=explanation)
-        return TaskOutcome(task.id, CurationStatus.DONE, None, resources, explanation)
+            return TaskOutcome(task.id, CurationStatus.FAILED, "; ".join(failures))
+        return TaskOutcome(task.id, CurationStatus.DONE, None, resources)
 
     async def _resources(self, run: _Pass, task: CurationTask, failures: list[str]) -> Sequence[Candidate]:
         """Videos first; documentation as well when too few of them are good enough."""
@@ -192,20 +193,18 @@ class CurationService:
             logger.exception("a search failed unexpectedly", extra=_where(run, task) | {"what": what})
         return ()
 
-    async def _explanation(self, run: _Pass, task: CurationTask) -> str | None:
-        """None when the task has one, when there is no time, or when the model has no answer."""
-        if task.has_micro_explanation or run.budget.is_spent:
-            return None
+    async def _explain(self, run: _Pass, task: CurationTask, outcome: TaskOutcome) -> TaskOutcome:
+        """The outcome with an explanation, without one when the model has no answer."""
         try:
             request = explanation_request(run.input.topic, run.input.skill_level, task)
             answer = await self._provider.ask(request)
         except Exception:
             logger.exception("a task could not be explained", extra=_where(run, task))
-            return None
+            return outcome
         if isinstance(answer, ModelFailure):
             logger.warning("a task could not be explained", extra=_where(run, task) | {"error": answer.message})
-            return None
-        return plain_text(answer.text)
+            return outcome
+        return replace(outcome, micro_explanation=plain_text(answer.text))
 
 
 def _skipped(task: CurationTask) -> TaskOutcome:
