@@ -1,5 +1,6 @@
 """The ledger of model calls, what they cost, and who else is told."""
 
+from penstock.domain.spending import BudgetNearlySpent, BudgetSpent
 from penstock.ledger.book import Ledger
 from penstock.ledger.prices import cost_of
 from penstock.ledger.sinks import (
@@ -15,6 +16,8 @@ from penstock.ledger.sinks import (
 )
 
 __all__ = [
+    "BudgetNearlySpent",
+    "BudgetSpent",
     "Delivery",
     "Later",
     "Ledger",
