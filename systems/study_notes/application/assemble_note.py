@@ -75,6 +75,7 @@ class AssembleNote:
             source = await uow.sources.get(source_id)
             stored = await uow.sources.structure(source_id)
             visuals = await uow.visuals.of_source(source_id)
+            known = await uow.sources.metadata(source_id)
         if source is None:
             return None
         if stored is None or source.language_code is None:
@@ -95,7 +96,7 @@ class AssembleNote:
             html_content=html,
             language_code=source.language_code,
         )
-        return AssembledNote(draft, texts_of((source.metadata or {}).get("tags")))
+        return AssembledNote(draft, texts_of(known.get("tags")))
 
     async def store(self, uow: UnitOfWork, assembled: AssembledNote) -> NoteStored | None:
         """Insert or update the note and its tags; None when the source is gone, cancelled or already past this."""

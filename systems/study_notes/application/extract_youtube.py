@@ -1,12 +1,12 @@
 """EXTRACT_YOUTUBE: the captions of a video."""
 
 from systems.study_notes.application.extraction import ExtractedText, read_source
-from systems.study_notes.application.ports import Captions, Clock, Steps
+from systems.study_notes.application.ports import Captions, Clock
 from systems.study_notes.application.progress import Entered, enter_stage
 from systems.study_notes.application.repositories import ReadUnits, UnitOfWork
 from systems.study_notes.domain.errors import PermanentSourceError
 from systems.study_notes.domain.lifecycle import Stage
-from systems.study_notes.domain.spoken import TimedText, paragraphs
+from systems.study_notes.domain.spoken import paragraphs
 from systems.study_notes.domain.text import clean, has_words
 from systems.study_notes.domain.video_links import video_id
 
@@ -25,8 +25,8 @@ class ExtractYoutube:
         """Enter the stage; None when the job has nothing left to do."""
         return await enter_stage(uow, source_id, Stage.FETCHING_CAPTIONS, self._clock.now())
 
-    async def prepare(self, source_id: int, steps: Steps) -> ExtractedText | None:
-        """Fetch the captions, in a step; None when the source is gone.
+    async def prepare(self, source_id: int) -> ExtractedText | None:
+        """Fetch the captions; None when the source is gone.
 
         Raises `PermanentSourceError` when there are none, `StageError` when they could not be had this time.
         """
@@ -36,11 +36,8 @@ class ExtractYoutube:
         video = video_id(source.url or "")
         if video is None:
             raise PermanentSourceError("the source has no link to a video")
-        captions = await steps.step("captions", self._fetch, video, source.language_code)
+        captions = await self._captions.fetch(video, source.language_code)
         text = clean(paragraphs(captions))
         if not has_words(text):
             raise PermanentSourceError("the video's captions have no words")
         return ExtractedText(source_id, text, {"captions": [piece.as_json() for piece in captions]})
-
-    async def _fetch(self, video: str, language: str | None) -> tuple[TimedText, ...]:
-        return tuple(await self._captions.fetch(video, language))

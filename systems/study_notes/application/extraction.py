@@ -43,7 +43,7 @@ class StoreText:
             return None
         await uow.sources.set_text(extracted.source_id, extracted.text, now)
         if extracted.known:
-            metadata = {**(entered.source.metadata or {}), **extracted.known}
+            metadata = {**await uow.sources.metadata(extracted.source_id), **extracted.known}
             await uow.sources.set_metadata(extracted.source_id, metadata, now)
         return TextStored(extracted.text, entered.events)
 

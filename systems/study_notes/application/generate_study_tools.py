@@ -105,7 +105,7 @@ class GenerateStudyTools:
         if moved is None:
             return None
         await uow.study_tools.replace(made.note_id, made.quiz, made.flashcards)
-        metadata = with_answerers(moved.metadata, made.answered_by)
+        metadata = with_answerers(await uow.sources.metadata(moved.id), made.answered_by)
         metadata["dropped"] = [item.as_json() for item in made.dropped]
         await uow.sources.set_metadata(moved.id, metadata, now)
         common = await facts_of(uow, moved, now)

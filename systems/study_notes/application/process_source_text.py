@@ -83,21 +83,22 @@ class ProcessSourceText:
         if entered is None:
             return None
         source = entered.source
+        known = await uow.sources.metadata(source.id)
         analysis = Analysis(
             title=source.title or title_of(analysed.lesson, source.filename),
             language_code=analysed.language_code,
             structure=analysed.lesson.as_json(),
-            metadata=with_answerers(source.metadata, analysed.answered_by) | {"tags": list(analysed.tags)},
+            metadata=with_answerers(known, analysed.answered_by) | {"tags": list(analysed.tags)},
         )
         await uow.sources.set_analysis(source.id, analysis, now)
         return Analysed(source.id, entered.events)
 
 
 def with_answerers(
-    metadata: Mapping[str, object] | None, answered_by: Mapping[str, tuple[Answerer, ...]]
+    metadata: Mapping[str, object], answered_by: Mapping[str, tuple[Answerer, ...]]
 ) -> dict[str, object]:
     """A source's metadata with who answered which task under `models`."""
-    known = dict(metadata or {})
+    known = dict(metadata)
     models = known.get("models")
     told = {task: [by.as_json() for by in answerers] for task, answerers in answered_by.items()}
     return known | {"models": {**(models if isinstance(models, dict) else {}), **told}}

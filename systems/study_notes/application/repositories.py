@@ -102,6 +102,10 @@ class Sources(Protocol):
         """The lesson structure as JSON, None when there is none yet."""
         ...
 
+    async def metadata(self, source_id: int) -> Mapping[str, object]:
+        """What is known besides (JSON), empty while nothing is."""
+        ...
+
     async def change(self, source_id: int, change: SourceChange, now: datetime) -> bool:
         """Compare-and-set (see `SourceChange`); False when the source stands elsewhere or is gone."""
         ...

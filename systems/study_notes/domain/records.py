@@ -1,6 +1,5 @@
 """Sources, visuals and notes as the rules see them (rows without their database)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from systems.study_notes.domain.lifecycle import SourceStatus, SourceType, Stage, VisualStatus
@@ -8,10 +7,10 @@ from systems.study_notes.domain.lifecycle import SourceStatus, SourceType, Stage
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source without its long texts: extracted text and lesson structure are asked for separately.
+    """A source without what may be long: extracted text, lesson structure and metadata are asked for separately.
 
     `run_number` starts at 1 and is raised by each retry request; `flow_id` is the job engine's id of the current run;
-    `language_code` is ISO 639-3 or None while unknown; `metadata` is JSON.
+    `language_code` is ISO 639-3 or None while unknown.
     """
 
     id: int
@@ -29,7 +28,6 @@ class Source:
     storage_path: str | None = None
     url: str | None = None
     language_code: str | None = None
-    metadata: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

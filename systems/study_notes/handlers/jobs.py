@@ -39,7 +39,6 @@ class ExtractYoutubeJob(
     max_attempts=ATTEMPTS,
     retry=RETRY,
     timeout=60,
-    steps=("captions",),
     ended_by=SourceStageEnded,
 ):
     """Fetch the captions of a video."""

@@ -60,6 +60,11 @@ class SqlSources:
         statement = select(SourceRow.lesson_structure_json).where(SourceRow.id == source_id)
         return (await self._session.execute(statement)).scalar_one_or_none()
 
+    async def metadata(self, source_id: int) -> Mapping[str, object]:
+        """See the port."""
+        statement = select(SourceRow.metadata_json).where(SourceRow.id == source_id)
+        return (await self._session.execute(statement)).scalar_one_or_none() or {}
+
     async def change(self, source_id: int, change: SourceChange, now: datetime) -> bool:
         """See the port."""
         values: dict[str, Any] = {
@@ -145,5 +150,4 @@ def _source(row: SourceRow) -> Source:
         storage_path=row.storage_path,
         url=row.url,
         language_code=row.language_code,
-        metadata=row.metadata_json,
     )

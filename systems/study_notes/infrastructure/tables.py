@@ -89,7 +89,7 @@ class SourceRow(Base):
     extracted_text: Mapped[str | None] = mapped_column(deferred=True)
     language_code: Mapped[str | None]
     # "metadata" itself is a name SQLAlchemy keeps for its own.
-    metadata_json: Mapped[dict[str, Any] | None] = mapped_column("metadata")
+    metadata_json: Mapped[dict[str, Any] | None] = mapped_column("metadata", deferred=True)
     lesson_structure_json: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
     processing_status: Mapped[str]
     processing_stage: Mapped[str | None]

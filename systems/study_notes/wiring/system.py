@@ -75,6 +75,7 @@ class StudyNotes:
         await self.database.create_schema()
         await self.engine.store.migrate()
         await self.engine.open()
+        await self._parts.files.sweep()
         self._is_open = True
 
     async def close(self) -> None:

@@ -45,6 +45,7 @@ class MemorySources:
         self.rows: dict[int, Source] = {}
         self.texts: dict[int, str] = {}
         self.structures: dict[int, Mapping[str, object]] = {}
+        self.known: dict[int, Any] = {}
 
     async def add(self, source: NewSource, now: datetime) -> int:
         source_id = len(self.rows) + 1
@@ -77,6 +78,9 @@ class MemorySources:
     async def structure(self, source_id: int) -> Mapping[str, object] | None:
         return self.structures.get(source_id)
 
+    async def metadata(self, source_id: int) -> Mapping[str, object]:
+        return self.known.get(source_id, {})
+
     async def change(self, source_id: int, change: SourceChange, now: datetime) -> bool:
         row = self.rows.get(source_id)
         if row is None or row.status not in change.from_statuses or row.stage not in change.from_stages:
@@ -96,12 +100,11 @@ class MemorySources:
 
     async def set_analysis(self, source_id: int, analysis: Analysis, now: datetime) -> None:
         self.structures[source_id] = analysis.structure
-        self._set(
-            source_id, title=analysis.title, language_code=analysis.language_code, metadata=dict(analysis.metadata)
-        )
+        self.known[source_id] = dict(analysis.metadata)
+        self._set(source_id, title=analysis.title, language_code=analysis.language_code)
 
     async def set_metadata(self, source_id: int, metadata: Mapping[str, object], now: datetime) -> None:
-        self._set(source_id, metadata=dict(metadata))
+        self.known[source_id] = dict(metadata)
 
     async def set_flow(self, source_id: int, flow_id: str, now: datetime) -> None:
         self._set(source_id, flow_id=flow_id)

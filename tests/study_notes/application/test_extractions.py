@@ -181,17 +181,17 @@ async def test_captions_become_the_text_and_keep_their_times(world, clock):
     begun = await extract.begin(world, source_id)
     assert begun is not None
     assert names(begun.events) == [("source.stage_changed", Stage.FETCHING_CAPTIONS, 0)]
-    extracted = await extract.prepare(source_id, MemorySteps())
+    extracted = await extract.prepare(source_id)
     stored = await kept(world, clock, extracted)
     assert captions.asked == [("aqz-KE-bpKQ", "spa")]
     assert stored.text == "Water turns the wheel.\n\nSo."
-    assert world.source(source_id).metadata["captions"][1] == {"text": "the wheel.", "start_s": 1.0, "end_s": 2.0}
+    assert world.sources.known[source_id]["captions"][1] == {"text": "the wheel.", "start_s": 1.0, "end_s": 2.0}
 
 
 async def test_a_source_without_a_link_has_no_captions(world, clock):
     source_id = world.put(type=SourceType.YOUTUBE)
     with pytest.raises(PermanentSourceError, match="no link"):
-        await ExtractYoutube(world.reads, Says(), clock).prepare(source_id, MemorySteps())
+        await ExtractYoutube(world.reads, Says(), clock).prepare(source_id)
 
 
 async def test_a_recording_is_transcribed_chunk_by_chunk_in_order(world, clock):
@@ -221,7 +221,7 @@ async def test_a_recording_cannot_be_transcribed_without_a_provider(world, clock
 
 
 async def test_a_deleted_source_ends_its_extraction_quietly(world, clock):
-    assert await ExtractYoutube(world.reads, Says(), clock).prepare(99, MemorySteps()) is None
+    assert await ExtractYoutube(world.reads, Says(), clock).prepare(99) is None
     assert await ExtractImage(world.reads, MemoryFiles(), None, clock).prepare(99, MemorySteps()) is None
     assert await TranscribeAudio(world.reads, Cutter(1), None, clock).prepare(99, MemorySteps()) is None
     assert await ExtractPdf(world.reads, ScriptedReader(), None, clock).look(99) is None

@@ -42,9 +42,8 @@ def cards(*terms):
 
 @pytest.fixture
 def source_id(world):
-    source_id = world.put(
-        stage=Stage.GENERATING_VISUALS, language_code="eng", metadata={"tags": ["mills", "water", "pipes"]}
-    )
+    source_id = world.put(stage=Stage.GENERATING_VISUALS, language_code="eng")
+    world.sources.known[source_id] = {"tags": ["mills", "water", "pipes"]}
     world.sources.structures[source_id] = LESSON.as_json()
     return source_id
 
@@ -123,7 +122,7 @@ async def test_study_tools_complete_the_source(world, source_id, note_id, tools)
         ("study_tools.finished", 100),
         ("source.completed", 100),
     ]
-    metadata = world.source(source_id).metadata
+    metadata = world.sources.known[source_id]
     assert metadata["tags"] == ["mills", "water", "pipes"]
     assert set(metadata["models"]) == {"quiz", "flashcards"}
     assert metadata["dropped"] == []
@@ -135,7 +134,7 @@ async def test_bad_items_are_dropped_and_listed(world, source_id, note_id, tools
     model.scripts["flashcards"] = cards("a", " A ", "b", "", "c")
     await tools.store(world, await tools.prepare(note_id, MemorySteps()))
     assert len(world.study_tools.quiz[note_id]) == 10
-    dropped = world.source(source_id).metadata["dropped"]
+    dropped = world.sources.known[source_id]["dropped"]
     assert [item["reason"] for item in dropped] == [
         "not exactly four distinct options",
         "the right option's index is not 0 to 3",

@@ -55,9 +55,9 @@ async def test_a_text_becomes_lesson_title_tags_and_language(world, process, det
     source = world.source(source_id)
     assert (source.title, source.language_code) == ("The model's", "deu")
     assert [len(text) for text in detector.asked] == [1_000]
-    assert source.metadata["tags"] == ["a", "b", "c"]
+    assert world.sources.known[source_id]["tags"] == ["a", "b", "c"]
     answerer = [{"provider": "google", "model": "g-1", "offline": False}]
-    assert source.metadata["models"] == {"lesson_structure": answerer, "tags": answerer}
+    assert world.sources.known[source_id]["models"] == {"lesson_structure": answerer, "tags": answerer}
     assert world.sources.structures[source_id]["structure"] == [{"content_type": "paragraph", "content": "x"}]
 
 

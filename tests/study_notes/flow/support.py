@@ -19,6 +19,7 @@ from systems.study_notes.application.source_status import StatusView
 from systems.study_notes.domain.lifecycle import SourceType
 from systems.study_notes.domain.similarity import ImageCandidate
 from systems.study_notes.infrastructure.tables import FlashcardRow, NoteRow, QuizRow, SourceRow, TagRow, VisualRow
+from systems.study_notes.infrastructure.unit_of_work import SqlUnitOfWork
 from systems.study_notes.settings import Settings
 from systems.study_notes.wiring import StudyNotes, build
 
@@ -247,8 +248,8 @@ async def row_counts(notes: StudyNotes) -> dict[str, int]:
 
 
 async def metadata(notes: StudyNotes, source_id: int) -> dict[str, Any]:
-    source, _ = await notes.stands(USER, source_id)
-    return dict(source.metadata or {})
+    async with notes.database.reads() as session:
+        return dict(await SqlUnitOfWork(session).sources.metadata(source_id))
 
 
 async def until(fact: Callable[[], Any], timeout_s: float = 20) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -87,3 +88,29 @@ async def test_a_path_not_made_here_is_refused(tmp_path: Path, name: str) -> Non
         await files.read(name)
     with pytest.raises(ValueError, match="not a storage path"):
         await files.delete(name)
+
+
+async def test_what_a_killed_process_left_of_an_upload_is_swept_away_later(tmp_path: Path) -> None:
+    files = StoredFiles(tmp_path)
+    kept = await files.save(pieces(b"whole"), max_bytes=10)
+    (tmp_path / "ab").mkdir(exist_ok=True)
+    fresh, old, foreign = (tmp_path / "ab" / f"{name}.part" for name in ("0" * 32, "1" * 32, "somebody's"))
+    for part in (fresh, old, foreign):
+        part.write_bytes(b"half")
+    for part in (old, foreign):
+        os.utime(part, (0, 0))
+    assert await files.sweep() == 1
+    assert [part.exists() for part in (fresh, old, foreign)] == [True, False, True]
+    assert await files.read(kept) == b"whole"
+
+
+async def test_an_upload_has_no_storage_path_before_it_is_whole(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    async def watched() -> AsyncIterator[bytes]:
+        yield b"first"
+        seen.extend(path.name for path in tmp_path.rglob("*") if path.is_file())
+        yield b"last"
+
+    await StoredFiles(tmp_path).save(watched(), max_bytes=10)
+    assert [name.endswith(".part") for name in seen] == [True]

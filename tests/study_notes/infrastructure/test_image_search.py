@@ -1,4 +1,5 @@
 import logging
+import threading
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -7,7 +8,9 @@ from pytest_httpserver import HTTPServer
 
 from systems.study_notes.domain.errors import ImageSearchError, NoImageProvider, QuotaExceeded
 from systems.study_notes.domain.similarity import ImageCandidate
+from systems.study_notes.infrastructure import image_answers
 from systems.study_notes.infrastructure.image_search import SerpApi, Serper, choose_search
+from tests.learning_plans.wires import faults
 
 SERPAPI_RESULT = {
     "position": 1,
@@ -145,6 +148,39 @@ async def test_trouble_is_one_line_without_the_key(
         await serpapi.search("wheel", 5)
     assert not isinstance(caught.value, QuotaExceeded)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (faults.html(), "no JSON object"),
+        (faults.body(b'{"images": []}', "text/html"), "no JSON object"),
+        (faults.body(b""), "nothing"),
+        (faults.packed(), "packed"),
+        (faults.huge(6), "more than"),
+        (faults.redirect("http://169.254.169.254/latest/meta-data"), "302"),
+        (faults.cut, "cannot be reached"),
+        (faults.cut_in_the_middle, "cannot be reached"),
+    ],
+)
+async def test_what_is_no_answer_is_not_read_and_not_followed(
+    serper: Serper, httpserver: HTTPServer, fault: faults.Fault, reason: str
+) -> None:
+    httpserver.expect_request("/images").respond_with_handler(fault)
+    with pytest.raises(ImageSearchError, match=f"serper .*{reason}"):
+        await serper.search("wheel", 5)
+    assert len(httpserver.log) <= 1
+
+
+async def test_a_provider_that_says_nothing_is_left(
+    serper: Serper, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(image_answers, "SEARCH_TIMEOUT_S", 0.2)
+    httpserver.expect_request("/images").respond_with_handler(faults.stall(over))
+    with pytest.raises(ImageSearchError, match="serper did not answer in time"):
+        await serper.search("wheel", 5)
+    over.set()
 
 
 async def test_a_provider_that_cannot_be_reached_is_an_error_without_the_key(client: httpx2.AsyncClient) -> None:

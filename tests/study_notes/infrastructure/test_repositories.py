@@ -55,7 +55,8 @@ async def test_a_new_source_is_pending_in_its_first_run(database: Database, sour
         source = await unit.sources.get(source_id)
         assert source is not None
         assert (source.status, source.stage, source.run_number) == (SourceStatus.PENDING, None, 1)
-        assert (source.type, source.filename, source.metadata) == (SourceType.TEXT, "wheel.md", None)
+        assert (source.type, source.filename) == (SourceType.TEXT, "wheel.md")
+        assert await unit.sources.metadata(source_id) == {}
         assert await unit.sources.text(source_id) == "Water turns the wheel."
         assert await unit.sources.structure(source_id) is None
 
@@ -138,7 +139,7 @@ async def test_the_analysis_is_stored_whole(database: Database, source_id: int) 
         source = await unit.sources.get(source_id)
         assert source is not None
         assert (source.title, source.language_code, source.flow_id) == ("Mills", "eng", "flow-1")
-        assert source.metadata == {"provider": "offline"}
+        assert await unit.sources.metadata(source_id) == {"provider": "offline"}
         assert await unit.sources.structure(source_id) == structure
         assert await unit.sources.text(source_id) == "other text"
 
