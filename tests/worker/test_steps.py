@@ -64,6 +64,23 @@ async def test_a_step_is_not_done_again_by_a_later_attempt(any_engine: Penstock)
     ]  # fmt: skip
 
 
+async def test_what_a_partial_calls_says_of_which_type_the_result_is(any_engine: Penstock):
+    async def outline(topic: str, *, parts: int) -> Outline:
+        return Outline(title=topic, parts=tuple(range(parts)))
+
+    seen: list[Any] = []
+
+    async def handle(job: Job[Note]) -> None:
+        seen.append(await job.step("outline", partial(outline, parts=2), "SQL"))
+        if job.attempt == 1:
+            raise ValueError("once more")
+
+    handle_ = await any_engine.enqueue(Note(), retry=Fixed(0))
+    async with working(any_engine, handle):
+        await handle_.result(20)
+    assert seen == [Outline(title="SQL", parts=(0, 1))] * 2
+
+
 async def test_a_step_that_fails_is_tried_again_and_nothing_of_it_is_kept(any_engine: Penstock):
     tries: list[int] = []
 

@@ -82,7 +82,7 @@ class Steps:
         if not is_count(tries, _MOST_TRIES):
             raise InvalidJob(f"step {name!r}: tries must be an integer from 1 to {_MOST_TRIES:,}, not {tries!r}")
         timeout_s = seconds_of(f"timeout of step {name!r}", timeout)
-        adapter = _adapter(getattr(call, "__func__", call)) if returns is None else TypeAdapter(returns)
+        adapter = _adapter(_function_of(call)) if returns is None else TypeAdapter(returns)
         known = await self._ask(name)
         if known is not None and known.result is not None:
             try:
@@ -173,6 +173,14 @@ def _adapter(call: Callable[..., Any]) -> TypeAdapter[Any]:
     except (NameError, TypeError, AttributeError):
         return _ANY
     return TypeAdapter(returns)
+
+
+def _function_of(call: Callable[..., Any]) -> Callable[..., Any]:
+    """What is annotated: the function of a method, and what a partial calls."""
+    while isinstance(call, partial):
+        call = call.func
+    function: Callable[..., Any] = getattr(call, "__func__", call)
+    return function
 
 
 def _dumped(name: str, adapter: TypeAdapter[Any], result: Any) -> bytes:

@@ -9,6 +9,7 @@ from penstock import Event
 from systems.learning_plans.domain.events import PlanEvent, PlanEventType
 
 STREAM = "plans"
+_MAX_ID = 200
 
 
 class _Facts(BaseModel):
@@ -83,6 +84,12 @@ _LOGGED: dict[PlanEventType, type[Event]] = {
     PlanEventType.USAGE_COMMITTED: UsageCommitted,
     PlanEventType.USAGE_REFUNDED: UsageRefunded,
 }
+
+
+def named(given: object) -> str:
+    """An id of a job's data as events can carry it; data that is wrong may hold anything."""
+    fits = isinstance(given, str) and 0 < len(given) <= _MAX_ID and given.isprintable()
+    return str(given) if fits else "unknown"
 
 
 def logged(event: PlanEvent) -> Event:

@@ -34,6 +34,7 @@ from systems.learning_plans.domain.keeping import kept_tasks
 from systems.learning_plans.domain.numbering import numbered
 from systems.learning_plans.handlers.base import AttemptFailed, PlanJobResult, RunOptions
 from systems.learning_plans.handlers.desk import CurationMode, Desk
+from systems.learning_plans.handlers.events import named
 from systems.learning_plans.handlers.jobs import PLAN_RETRY
 from systems.learning_plans.handlers.telling import telling
 
@@ -219,8 +220,8 @@ class PlanJobHandler(ABC):
         job, data = attempt.job, attempt.job.data
         return FailedJob(
             job_id=job.id,
-            plan_id=str(data.plan_id),
-            user_id=str(data.user_id),
+            plan_id=named(data.plan_id),
+            user_id=named(data.user_id),
             attempt=job.attempt,
             is_regeneration=self.is_regeneration,
             classification=classification,

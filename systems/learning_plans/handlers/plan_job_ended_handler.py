@@ -8,7 +8,7 @@ from systems.learning_plans.application.services.persistence_service import Pers
 from systems.learning_plans.domain.classification import CANCELLED, FailureClass
 from systems.learning_plans.handlers.base import PlanJobResult
 from systems.learning_plans.handlers.desk import Desk
-from systems.learning_plans.handlers.events import logged
+from systems.learning_plans.handlers.events import logged, named
 from systems.learning_plans.handlers.jobs import JobType, PlanJobEnded
 
 _TIMED_OUT = "TimeoutError"
@@ -32,7 +32,7 @@ class PlanJobEndedHandler:
     async def process_job(self, job: Job[PlanJobEnded]) -> PlanJobResult:
         """See the class."""
         ended, data = job.data, job.data.data
-        plan_id, user_id = str(data.get("plan_id")), str(data.get("user_id"))
+        plan_id, user_id = named(data.get("plan_id")), named(data.get("user_id"))
         await self._persistence.record_usage(user_id, ended.job_id)
         attempts, why = await self._why(ended)
         failed = FailedJob(
