@@ -22,6 +22,7 @@ from penstock.operations import (
     FlowOperations,
     JobOperations,
     JobView,
+    LimitOperations,
     QueueOperations,
     SinkOperations,
     StreamPiece,
@@ -68,6 +69,7 @@ class Penstock:
         self.flows = FlowOperations(self.store)
         self.queues = QueueOperations(self.store)
         self.budgets = BudgetOperations(self.store)
+        self.limits = LimitOperations(self.store)
         self.sinks = SinkOperations(self.store)
         self.events = EventLog(self.store)
         self.producer = Producer(self.store, self.keyring, self.settings.max_payload_bytes, self.jobs)

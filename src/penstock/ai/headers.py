@@ -35,8 +35,8 @@ def rates_in(limits: Mapping[str, str]) -> dict[str, int]:
     Some tell a rate of another period under the same name; a rate is therefore only to be taken where it is lower than
     what one knows.
     """
-    told = {rate: _number(limits.get(header)) for header, rate in _RATES.items()}
-    return {rate: int(number) for rate, number in told.items() if number is not None and number >= 1}
+    told = ((rate, _number(limits.get(header))) for header, rate in _RATES.items())
+    return {rate: int(number) for rate, number in told if number is not None and number >= 1}
 
 
 def limits_in(headers: Mapping[str, str]) -> dict[str, str]:

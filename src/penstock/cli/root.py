@@ -19,6 +19,7 @@ _COMMANDS = {
     "workers": ("penstock.cli.workers", "List the workers and what they do."),
     "usage": ("penstock.cli.usage", "Sum up what model calls have cost."),
     "budgets": ("penstock.cli.budgets", "Set what model calls may cost, and see what is spent."),
+    "limits": ("penstock.cli.limits", "See what providers of models allow, and what waits for that."),
     "sinks": ("penstock.cli.sinks", "See who is told what model calls used."),
     "migrate": ("penstock.cli.migrate", "Bring the database's schema up to this version."),
     "doctor": ("penstock.cli.doctor", "Check configuration, database, workers and queues."),

@@ -3,6 +3,7 @@
 from penstock.operations.budgets import BudgetOperations, BudgetView
 from penstock.operations.flows import FlowOperations
 from penstock.operations.jobs import JobOperations
+from penstock.operations.limits import LimitOperations, LimitView
 from penstock.operations.queues import QueueOperations, QueueView, ScheduleView, WorkerView
 from penstock.operations.sinks import SinkOperations
 from penstock.operations.streams import StreamPiece, StreamReader, StreamView, tail_job
@@ -17,6 +18,8 @@ __all__ = [
     "FlowOperations",
     "JobOperations",
     "JobView",
+    "LimitOperations",
+    "LimitView",
     "QueueOperations",
     "QueueView",
     "ScheduleView",

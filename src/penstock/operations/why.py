@@ -8,7 +8,9 @@ from penstock.domain.options import moment_of
 from penstock.domain.states import FINAL, JobState
 from penstock.domain.steps import NEVER
 from penstock.errors import NotFound
+from penstock.operations.limits import goes_at, kept_by
 from penstock.store.base import Store
+from penstock.store.programs.limits import list_limits
 from penstock.store.programs.read import JobRow, get_job, rows_of
 from penstock.store.programs.steps import steps_of
 
@@ -39,7 +41,7 @@ async def why(store: Store, job_id: str) -> Why:
         return Why(row.id, state, await _blocked(store, row))
     if state is JobState.SCHEDULED:
         return await _scheduled(store, row, state)
-    return Why(row.id, state, await _ready(store, row))
+    return await _ready(store, row, state)
 
 
 def _running(row: JobRow) -> str:
@@ -77,7 +79,7 @@ async def _scheduled(store: Store, row: JobRow, state: JobState) -> Why:
     return Why(row.id, state, (reason,), None if row.due_at in (None, NEVER) else moment_of(row.due_at))
 
 
-async def _ready(store: Store, row: JobRow) -> tuple[str, ...]:
+async def _ready(store: Store, row: JobRow, state: JobState) -> Why:
     reasons: list[str] = []
     queues = {q[0]: q for q in await store.read(rows_of("list_queues"))}
     queue = queues.get(row.queue)
@@ -91,10 +93,15 @@ async def _ready(store: Store, row: JobRow) -> tuple[str, ...]:
     if row.solo:
         reasons.append(f"its worker was lost {row.losses} times, so it is run alone")
     ahead = (await store.read(rows_of("jobs_ahead", job_id=row.id)))[0][0]
+    now = store.clock.now()
+    limits = await store.read(list_limits())
+    limit = kept_by(limits, row.kind, now)
+    if limit is not None:
+        reasons.append(f"a limit keeps the model calls of its kind: {limit.bucket().described()}")
     reasons.append(
         f"{ahead} jobs of its kind are before it" if ahead else "it is next; a worker with a free slot takes it"
     )
-    return tuple(reasons)
+    return Why(row.id, state, tuple(reasons), None if limit is None else goes_at(limit, ahead, now))
 
 
 async def _missing_worker(store: Store, row: JobRow) -> list[str]:

@@ -82,10 +82,11 @@ def _locked_limits(
     limits: Sequence[ModelLimit],
     now: int,
 ) -> Steps[Locked]:
-    needed = {key: rates for keys in wanted for key, rates in keys.items()}
-    paused = {end.call.key: Rates() for end in ends if end.told.pause_until > now}
-    settled = {key: _rates(limits, key) for one in over for key in one.reserved.limits}
-    return (yield from lock_limits(paused | settled | needed, [ask.call.key for ask in asks], now))
+    touched = {key for one in over for key in one.reserved.limits}
+    touched |= {end.call.key for end in ends if end.told.pause_until > now}
+    needed: dict[LimitKey, Rates | None] = {key: keys_of(limits, *key).get(key) for key in touched}
+    needed |= {key: rates for keys in wanted for key, rates in keys.items()}
+    return (yield from lock_limits(needed, [ask.call.key for ask in asks], now))
 
 
 def _judged(
@@ -184,10 +185,6 @@ def close_lost_calls(now: int, price: Price, limit: int = 1_000) -> Steps[int]:
     yield from write_limits(locked, {}, now)
     yield from write_purses(purses, {}, now)
     return len(closed)
-
-
-def _rates(limits: Sequence[ModelLimit], key: LimitKey) -> Rates:
-    return keys_of(limits, *key).get(key, Rates())
 
 
 def _asking(ask: Ask, keys: Mapping[LimitKey, Rates], locked: Locked, now: int) -> Asking:

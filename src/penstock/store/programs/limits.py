@@ -72,8 +72,11 @@ class Locked(NamedTuple):
         return [key for key in keys if key in self.house.buckets]
 
 
-def lock_limits(needed: Mapping[LimitKey, Rates], others: Iterable[LimitKey], now: int) -> Steps[Locked]:
-    """Take the turn at these limits, in key order. `needed` are made if they are not there, `others` are not."""
+def lock_limits(needed: Mapping[LimitKey, Rates | None], others: Iterable[LimitKey], now: int) -> Steps[Locked]:
+    """Take the turn at these limits, in key order. `needed` are made if they are not there, `others` are not.
+
+    Their rates are those given; None: as another process has declared them.
+    """
     keys = sorted({*needed, *others})
     if not keys:
         return Locked(Gatehouse({}, {}), {})
@@ -83,7 +86,7 @@ def lock_limits(needed: Mapping[LimitKey, Rates], others: Iterable[LimitKey], no
         yield Call("make_limits", {"keys": _named(missing)})
         # Again, in a statement of its own: what somebody else made meanwhile is seen and locked only now.
         rows = yield from _locked(keys)
-    buckets = {key: row.bucket(needed.get(key, Rates())) for key, row in rows.items()}
+    buckets = {key: row.bucket(needed.get(key)) for key, row in rows.items()}
     contested = [key for key, row in rows.items() if row.contested_until > now]
     shares = {key: Shares(rows[key].clock, rows[key].contested_until) for key in contested}
     if contested:
