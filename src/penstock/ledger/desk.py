@@ -21,8 +21,6 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0
 """A call of a job waits so long in its slot; one that is expected later gives the slot back at once."""
-_BACK_EARLY_S = 2.0
-"""Jobs of a kind are claimed again so long before the first that left comes back."""
 _MOST = 500
 
 
@@ -93,8 +91,6 @@ class CallDesk:
                 line.leave(waiter)
         verdict = await answer
         if isinstance(verdict, Held):
-            if verdict.what == "limit":
-                self._note_left(waiter, verdict)
             caller.leave(verdict.expected_at, f"{verdict.what} {verdict.by}")
         return verdict
 
@@ -111,11 +107,6 @@ class CallDesk:
             await caller.at_rest(though_paid=True)
             caller.leave(verdict.until, f"budget {verdict.text}")
         return verdict
-
-    def _note_left(self, waiter: _Waiter, held: Held) -> None:
-        if waiter.who is not None:
-            seconds = (held.expected_at - self._store.clock.now()) / 1_000_000
-            self._pressure.left(waiter.who, max(0.0, seconds - _BACK_EARLY_S))
 
     def _line(self) -> "_Line":
         loop = asyncio.get_running_loop()
@@ -219,8 +210,8 @@ class _Line:
         for waiter in work.waiters:
             if not waiter.answer.done():
                 waiters.append(waiter)
-            elif waiter.held is not None:
-                self._gone(waiter)
+            else:
+                self._give_up(waiter)
         work.waiters, kept = waiters[:_MOST], waiters[_MOST:]
         return work, kept
 
@@ -243,27 +234,34 @@ class _Line:
                 self._decide(waiter, verdict)
 
     def _decide(self, waiter: _Waiter, verdict: Verdict) -> None:
-        if waiter.held is not None:
-            self._gone(waiter)
+        if isinstance(verdict, Reserved) and waiter.who is not None:
+            self._pressure.goes(waiter.who, was_held=waiter.held is not None)
+        else:
+            self._give_up(waiter)
         if not waiter.answer.done():
             waiter.answer.set_result(verdict)
         elif isinstance(verdict, Reserved):  # nobody wants it any more
             self._work.withdrawn.append(Withdrawn(waiter.call, verdict))
 
     def _hold(self, waiter: _Waiter, verdict: Held, *, leaves: bool, now: int) -> None:
+        if waiter.answer.done():  # nobody waits for it any more
+            self._give_up(waiter)
+            return
         if waiter.held is None and waiter.who is not None:
             self._pressure.waits(waiter.who)
         waiter.held = verdict
-        if leaves and not waiter.answer.done():
+        if leaves:
             waiter.answer.set_result(verdict)
-            self._gone(waiter)
+            if waiter.who is not None:
+                self._pressure.leaves(waiter.who, (verdict.expected_at - now) / 1_000_000)
         elif verdict.expected_at - now > PATIENCE_S * 1_000_000 and not waiter.far.done():
             waiter.far.set_result(None)
 
-    def _gone(self, waiter: _Waiter) -> None:
+    def _give_up(self, waiter: _Waiter) -> None:
+        """It asks no more."""
+        if waiter.held is not None and waiter.who is not None:
+            self._pressure.gives_up(waiter.who)
         waiter.held = None
-        if waiter.who is not None:
-            self._pressure.went(waiter.who)
 
     async def _one_by_one(self, work: _Work) -> None:
         """One of them is at fault: the others are not to suffer for it."""
@@ -277,6 +275,7 @@ class _Line:
 
     def _fail(self, work: _Work, error: Exception) -> None:
         for waiter in work.waiters:
+            self._give_up(waiter)
             if not waiter.answer.done():
                 waiter.answer.set_exception(_as_own(error))
         for ending in work.endings:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from penstock.domain.claimed import ClaimedJob
 from penstock.errors import StoreUnavailable
-from penstock.ledger.pressure import ARRIVES_S, Pressure
+from penstock.ledger.pressure import Pressure, Waiting
 from penstock.store.base import Store, Topics
 from penstock.store.program import Topic
 from penstock.store.programs.claim import Claimed, HeldKind, fall_due, solo_waiting
@@ -246,13 +246,13 @@ class Fetcher(Service):
         """Claim what no limit keeps, and of kinds whose model calls wait only as many as are soon let through."""
         claimed = await self.claim(feed, wanted, held=[HeldKind(kind, whole=True) for kind in tight])
         self._take(feed, claimed)
-        room = min(wanted - len(claimed.jobs), self._pressure.room())
-        if room > 0:
-            full = [HeldKind(*who) for who in self._pressure.full()]
-            claimed = await self.claim(feed, room, only=tight, held=full)
-            self._pressure.comes(len(claimed.jobs))
+        plan = self._pressure.plan()
+        most = min(wanted - len(claimed.jobs), plan.most)
+        if most > 0:
+            claimed = await self.claim(feed, most, only=tight, held=[HeldKind(*who) for who in plan.held])
+            self._pressure.comes(Waiting(job.kind, job.tenant) for job in claimed.jobs)
             self._take(feed, claimed)
-        feed.look_at = min(feed.look_at, self._loop.time() + ARRIVES_S)
+        feed.look_at = min(feed.look_at, self._loop.time() + self._pressure.look_in())
 
     def _take(self, feed: Feed, claimed: Claimed) -> None:
         feed.take(claimed, self._loop.time(), self._store.clock.now())
