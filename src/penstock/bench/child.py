@@ -14,6 +14,7 @@ from penstock.app import Penstock
 from penstock.bench.counting import Counted
 from penstock.bench.jobs import Handlers, queues
 from penstock.bench.machine import own_cpu_s, own_peak_mib, own_written
+from penstock.bench.models import FAR_ABOVE, Models
 from penstock.worker import Worker
 from penstock.worker.logs import configure
 from penstock.worker.process import run_process
@@ -37,13 +38,15 @@ async def work() -> int:
     orders = await _orders()
     specification = json.loads(await orders.readline())
     handlers = Handlers()
-    async with Penstock(specification["url"]) as engine:
+    async with Penstock(specification["url"], limits=[FAR_ABOVE]) as engine:
+        models = Models(engine, handlers)
         counted = Counted()
         if specification["count_statements"]:
             counted.watch(engine.store)
         worker = Worker(
-            engine, handlers.all, queues=queues(specification["concurrency"]), name="bench", handle_signals=False
-        )
+            engine, [*handlers.all, models.asking], queues=queues(specification["concurrency"]), name="bench",
+            handle_signals=False,
+        )  # fmt: skip
         say({"ready": True})
         if (await orders.readline()).strip() != b"go":
             return 1

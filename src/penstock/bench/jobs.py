@@ -89,28 +89,29 @@ class Handlers:
         self.began: list[tuple[int, float]] = []
         self.unguarded = 0
 
-    def _note(self, job: Job[Any], kind: type[JobData]) -> None:
+    def note(self, job: Job[Any], kind: type[JobData]) -> None:
+        """A job runs."""
         self.began.append((job.data.n, time.perf_counter()))
         if type(job.data) is not kind or job.timeout_s != TIMEOUT_S:
             self.unguarded += 1
 
     async def nothing(self, job: Job[Nothing]) -> None:
         """Remember."""
-        self._note(job, Nothing)
+        self.note(job, Nothing)
 
     async def telling(self, job: Job[Telling]) -> None:
         """Remember, and say so."""
-        self._note(job, Telling)
+        self.note(job, Telling)
         job.progress(0.5, "half of it")
 
     async def answering(self, job: Job[Answering]) -> dict[str, int]:
         """Remember, and answer."""
-        self._note(job, Answering)
+        self.note(job, Answering)
         return {"n": job.data.n}
 
     async def stepping(self, job: Job[Stepping]) -> None:
         """Remember, in a step."""
-        self._note(job, Stepping)
+        self.note(job, Stepping)
         await job.step("the only one", self._number, job.data.n)
 
     async def _number(self, n: int) -> int:
@@ -118,12 +119,12 @@ class Handlers:
 
     async def sleeping(self, job: Job[Sleeping]) -> None:
         """Remember, and sleep."""
-        self._note(job, Sleeping)
+        self.note(job, Sleeping)
         await asyncio.sleep(job.data.seconds)
 
     async def collect(self, job: Job[Collect]) -> None:
         """Remember."""
-        self._note(job, Collect)
+        self.note(job, Collect)
 
     async def endless(self, job: Job[Endless]) -> None:
         """Wait for the timeout."""

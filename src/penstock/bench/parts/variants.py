@@ -1,13 +1,15 @@
 """Working jobs off that cost more than plain ones: with results, progress, a step, unique keys, mixed priorities."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from penstock.app import Penstock
 from penstock.bench.drains import BULK, Drain, check_history, enqueue_bulk
 from penstock.bench.jobs import QUEUE, Answering, Nothing, Stepping, Telling
+from penstock.bench.models import Asking, Provider
 from penstock.bench.parts.drain import Enqueue, Verify, middle, one_drain, rates
 from penstock.bench.parts.part import Part, Setting
-from penstock.bench.report import BenchError, Figure
+from penstock.bench.report import Bar, BenchError, Figure
 from penstock.domain.order import Priority
 from penstock.store.programs.read import JobFilter
 
@@ -47,6 +49,29 @@ async def _enqueue_telling(engine: Penstock, count: int) -> None:
 
 async def _enqueue_stepping(engine: Penstock, count: int) -> None:
     await enqueue_bulk(engine, [Stepping(n=n) for n in range(count)])
+
+
+async def _limits(setting: Setting) -> list[Figure]:
+    """Jobs that each ask a model which answers at once: with limits that are never reached, and without any."""
+    drains: dict[Provider, list[Drain]] = {"free": [], "limited": []}
+    for _ in setting.turns("drains of model calls"):
+        for provider, found in drains.items():
+            found.append(await one_drain(setting, partial(_enqueue_asking, provider), verify=_verify_calls))
+    free, limited = drains["free"], drains["limited"]
+    bar = Bar(least=0.9, of_ratio=True)
+    name = "model calls under limits far above"
+    return [Figure(name, "jobs/s", rates(limited), "without limits", rates(free), bar, middle(limited))]
+
+
+async def _enqueue_asking(provider: Provider, engine: Penstock, count: int) -> None:
+    await enqueue_bulk(engine, [Asking(n=n, provider=provider) for n in range(count)])
+
+
+async def _verify_calls(engine: Penstock, count: int) -> None:
+    await check_history(engine, count)
+    [usage] = await engine.usage(by="kind")
+    if (usage.calls, usage.open, usage.failed) != (count, 0, 0):
+        raise BenchError(f"of {count} calls the ledger says: {usage}")
 
 
 async def _enqueue_unique(engine: Penstock, count: int) -> None:
@@ -103,4 +128,7 @@ _VARIANTS = (
     _Variant("with mixed priorities", _enqueue_mixed),
 )
 
-VARIANTS = (Part("variants", "drains with results, progress, a step, unique keys, mixed priorities", 120, _variants),)
+VARIANTS = (
+    Part("variants", "drains with results, progress, a step, unique keys, mixed priorities", 120, _variants),
+    Part("limits", "drains of model calls with limits that are never reached and without", 120, _limits),
+)
