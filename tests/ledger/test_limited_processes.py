@@ -70,8 +70,8 @@ async def test_many_processes_keep_one_limit_and_use_it(database: str):
         assert let_through <= PER_S * window_s + AT_ONCE + 1, f"{let_through} in {window_s} s"
         # What the machine needs to send a call may bring some together that were let through apart.
         assert server.rate(window_s).requests <= PER_S * (window_s + 1) + AT_ONCE + 1
-    span = opened[-1] - opened[0]
-    assert (len(opened) - 1 - AT_ONCE) / span >= 0.95 * PER_S, "while work waits the limit is used"
+    steady = opened[JOBS // 4 :]  # by then all processes work, and what could come at once has come
+    assert (len(steady) - 1) / (steady[-1] - steady[0]) >= 0.95 * PER_S, "while work waits the limit is used"
     between = sum(created.timestamp() < at < own.opened_at.timestamp() for at in opened)
     assert between <= 12, "one job of another tenant is delayed by a few calls"
 
