@@ -1,5 +1,6 @@
 """A plan that is asked for gets its resources: inside its own job, by a job after it, or not at all."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,11 +52,26 @@ async def test_where_a_new_plan_is_curated(
     assert wires.calls[f"{YOUTUBE}/search"] == (0 if how == "off" else len(tasks))
 
 
+FAULTS = {
+    "something that is no JSON object": faults.html(),
+    "no JSON object": faults.body(b'{"items": []}', "text/plain"),
+    "more than 2,000,000 bytes": faults.huge(),
+    "packed": faults.packed(),
+    "YouTube answered 302": faults.redirect("http://169.254.169.254/latest/meta-data"),
+    "asks to be left alone for 60 s": faults.too_many("60"),
+    "YouTube answered 403: Quota exceeded": faults.status(403, "Quota exceeded"),
+}
+
+
+@pytest.mark.parametrize("reason", list(FAULTS))
 @pytest.mark.parametrize("env", ["test", "development"])
-async def test_searches_that_all_fail_never_fail_the_plan(database_url: str, wires: SearchWires, env: str) -> None:
-    wires.faults[f"{YOUTUBE}/search"] += [faults.html()] * 100
-    async with curation_bench(settings_of(database_url, wires.url, app_env=env)) as bench:
+async def test_whatever_searches_answer_the_plan_is_made(
+    tmp_path: Path, wires: SearchWires, env: str, reason: str
+) -> None:
+    wires.faults[f"{YOUTUBE}/search"] += [FAULTS[reason]] * 100
+    url = f"sqlite:///{tmp_path}/plans.db"
+    async with curation_bench(settings_of(url, wires.url, app_env=env)) as bench:
         _, tasks = await made(bench)
-        reason = "videos: YouTube answered something that is no JSON object"
-        assert {(task["curation"]["status"], task["curation"]["reason"]) for task in tasks} == {("failed", reason)}
-        assert all(task["micro_explanation"] for task in tasks)
+    assert {task["curation"]["status"] for task in tasks} == {"failed"}
+    assert all(reason in task["curation"]["reason"] for task in tasks)
+    assert all(task["micro_explanation"] for task in tasks)
