@@ -10,7 +10,7 @@ from penstock.store.base import Store
 from penstock.store.programs.streams import write_streams
 from penstock.worker.gathering import Gathering
 from penstock.worker.outage import Outage
-from penstock.worker.redaction import Redactor
+from penstock.worker.redaction import PieceMask, Redactor
 from penstock.worker.service import OnFailure
 
 CHUNK = 65_536
@@ -33,8 +33,8 @@ class StreamDesk(Gathering[frozenset[Stream]]):
     def open(self, job: Job[Any], name: str) -> Stream:
         """A stream of this run."""
         run = RunKey(job.id, job.claim_id, job.attempt)
-        secrets = self._redactor.secrets(job.id, job.claim_id)
-        return Stream(run, name, self._has_news, lambda: self._redactor.mask(secrets))
+        secrets = self._redactor.of(job.id, job.claim_id)
+        return Stream(run, name, self._has_news, lambda: None if secrets is None else PieceMask(secrets))
 
     def end(self, job: Job[Any]) -> None:
         """The run has ended: let go of what its streams hold back. Ended inside a transaction it has written all."""
