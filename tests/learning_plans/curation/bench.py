@@ -90,5 +90,7 @@ async def curation_bench(settings: Settings, **ports: Any) -> AsyncIterator[Cura
     await plans.open()
     transport = httpx2.ASGITransport(app=plans.app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://plans", headers={"X-User-Id": USER}) as http:
-        yield CurationBench(plans, http)
-    await plans.stop()
+        try:
+            yield CurationBench(plans, http)
+        finally:
+            await plans.stop()

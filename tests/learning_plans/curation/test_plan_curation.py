@@ -1,5 +1,6 @@
 """plan_curation by full processing of its job, on both stores."""
 
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
@@ -11,9 +12,9 @@ from penstock import Fixed
 from systems.learning_plans.application.curation_ports import TaskOutcome
 from systems.learning_plans.handlers.plan_curation_job import PlanCurationJob
 from systems.learning_plans.infrastructure import tables
-from systems.learning_plans.infrastructure.finds import SqlFinds
-from tests.learning_plans.application.curation_fakes import MovableClock
-from tests.learning_plans.curation.bench import CurationBench, curation_bench, settings_of
+from systems.learning_plans.infrastructure.finds import SqlFinds, mark_pending
+from tests.learning_plans.application.curation_fakes import NOW, MovableClock
+from tests.learning_plans.curation.bench import CurationBench, curation_bench, settings_of, until
 from tests.learning_plans.curation.conftest import TITLES
 from tests.learning_plans.plans import PLAN, USER, add_plan, attached, explanations, standing
 from tests.learning_plans.wires import faults
@@ -177,6 +178,32 @@ async def test_when_no_run_could_store_its_finds_the_tasks_can_be_asked_for_agai
         await bench.plans.run_until_idle(50)
         assert await curation_states(bench) == {"joins": ("done", None)}
     assert searched(wires) == Counter(["joins"]), "it was found once, and the answers were still kept later"
+
+
+async def test_a_cancelled_curation_leaves_its_tasks_to_be_asked_for_again(
+    database_url: str, wires: SearchWires
+) -> None:
+    until_then = threading.Event()
+    wires.faults[SEARCH] += [wires._answer, faults.stall(until_then)]
+    async with curation_bench(settings_of(database_url, wires.url)) as bench:
+        await add_plan(bench.database, ("joins", "views"))
+        async with bench.database.sessions.begin() as session:
+            await mark_pending(session, ["joins", "views"], NOW)
+        await bench.plans.start()
+        job_id = await bench.ask()
+        await until(lambda: has_begun(wires, 2))
+        assert (await bench.http.post(f"/api/jobs/{job_id}/cancel")).status_code == 202
+        assert (await bench.ended(job_id)).status == "cancelled"
+        until_then.set()
+        await bench.plans.run_until_idle(50)
+        assert await curation_states(bench) == {"joins": ("done", None), "views": ("failed", "cancelled")}
+        again = (await bench.http.post(f"/api/plans/{PLAN}/curate")).json()["job_id"]
+        assert (await bench.ended(again)).result["done"] == 1
+        assert await curation_states(bench) == dict.fromkeys(("joins", "views"), ("done", None))
+
+
+async def has_begun(wires: SearchWires, searches: int) -> bool:
+    return wires.calls[SEARCH] == searches
 
 
 async def test_lp_15_documentation_joins_where_videos_are_few_and_a_dead_link_is_not_attached(
