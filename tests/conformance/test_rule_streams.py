@@ -2,15 +2,19 @@
 
 import asyncio
 import random
+from typing import Any
 
 import pytest
 
 from penstock import InvalidJob, NotFound, Penstock, Queue, Retention
 from penstock.domain.claimed import ClaimedJob
+from penstock.domain.steps import Step
 from penstock.operations import StreamPiece, StreamReader
 from penstock.store.base import Store
-from penstock.store.program import Topic
+from penstock.store.program import Program, Steps, Topic, Wake, program
 from penstock.store.programs.change import put_queue
+from penstock.store.programs.steps import StepWrite, write_steps
+from penstock.store.programs.streams import write_streams
 from penstock.store.programs.upkeep import prune
 from tests.conformance.conftest import MakeStore
 from tests.conformance.databases import Database
@@ -138,6 +142,8 @@ async def test_what_is_written_again_is_there_once(store: Store, job: ClaimedJob
     await write(store, text_of(job, "ghi", 6))
     assert [piece.text for piece in await read(store, reader)] == ["ghijk"]
     assert await text_now(store, job.id) == "abcdefghijk"
+    await write(store, text_of(job, "abcdefghi"))
+    assert await text_now(store, job.id) == "abcdefghijk"
 
 
 async def test_a_gap_is_told_by_the_offset(store: Store, job: ClaimedJob):
@@ -250,6 +256,35 @@ async def test_a_tail_ends_with_its_job(engine: Penstock, make_store: MakeStore,
         await worker.complete(job)
         await following
     assert [piece.text for piece in pieces] == ["one ", "two ", "three"]
+
+
+@program
+def unheard(inner: Program[Any]) -> Steps[Any]:
+    """A program whose wake-ups are lost."""
+    steps = iter(inner)
+    answer = None
+    while True:
+        try:
+            operation = steps.send(answer)
+        except StopIteration as end:
+            return end.value
+        answer = None if isinstance(operation, Wake) else (yield operation)
+
+
+async def test_a_reader_whom_nobody_wakes_reads_all_the_same(engine: Penstock, store: Store, job: ClaimedJob):
+    async with asyncio.timeout(30):
+        reader = engine.tail(job.id, "plan")
+        for at, text in enumerate("abc"):
+            await store.run(unheard(write_streams([text_of(job, text, at)], store.clock.now())))
+            assert (await anext(reader)).text == text
+
+
+async def test_a_copy_of_a_job_has_streams_of_its_own(engine: Penstock, store: Store, job: ClaimedJob):
+    await write(store, text_of(job, "text"))
+    await store.run(write_steps([StepWrite(job.id, job.claim_id, 1, Step("outline", b"1"), 1)], 2))
+    copy = await engine.jobs.rerun(job.id, from_step="outline")
+    assert await engine.jobs.streams(copy) == []
+    assert await text_now(store, job.id) == "text"
 
 
 async def test_what_is_there_is_read_without_waiting(engine: Penstock, store: Store, job: ClaimedJob):

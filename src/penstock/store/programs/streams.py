@@ -106,13 +106,15 @@ def _heads(rows: Sequence[Row]) -> list[StreamHead]:
 def _pieces(head: StreamHead, start: int, chunks: Sequence[Row]) -> list[Piece]:
     """The text from `start` on. One piece, unless something is missing in between."""
     pieces: list[Piece] = []
-    for at, text in chunks:
-        text = text[max(0, start - at) :]
-        at = max(at, start)
-        if pieces and pieces[-1].start + len(pieces[-1].text) == at:
+    reached = start
+    for begins, chunk in chunks:
+        text = chunk[max(0, reached - begins) :]
+        at = max(begins, reached)
+        if pieces and at == reached:
             pieces[-1] = pieces[-1]._replace(text=pieces[-1].text + text)
         elif text:
             pieces.append(Piece(head, at, text))
+        reached = at + len(text)
     return pieces or [Piece(head, start, "")]
 
 
