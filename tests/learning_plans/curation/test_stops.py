@@ -27,11 +27,9 @@ pytestmark = pytest.mark.timeout(120)
 
 
 @asynccontextmanager
-async def program(url: str, wires: SearchWires, place: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def program(url: str, wires: SearchWires, *module: str) -> AsyncIterator[asyncio.subprocess.Process]:
     settings = environment(url, wires.url, JOB_LEASE_MS=str(LEASE_MS), WORKER_SHUTDOWN_TIMEOUT_MS="1000")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.learning_plans.curation.worker_program", place, cwd=ROOT, env=os.environ | settings
-    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", *module, cwd=ROOT, env=os.environ | settings)
     try:
         yield process
     finally:
@@ -55,7 +53,7 @@ async def test_lp_17_stopped_in_the_middle_finished_tasks_are_not_searched_again
     async with curation_bench(settings_of(database_url, wires.url, job_lease_ms=LEASE_MS)) as bench:
         await add_plan(bench.database, *MODULES)
         job_id = await bench.ask()
-        async with program(database_url, wires, "nowhere") as process:
+        async with program(database_url, wires, "systems.learning_plans", "worker") as process:
             await until(lambda: third_search_began(wires))
             await until(lambda: is_known_to_run(bench, job_id))
             process.send_signal(how)
@@ -80,7 +78,7 @@ async def test_lp_17_killed_between_finding_and_storing_the_finds_are_stored_wit
     async with curation_bench(settings_of(database_url, wires.url, job_lease_ms=LEASE_MS)) as bench:
         await add_plan(bench.database, *MODULES)
         job_id = await bench.ask()
-        async with program(database_url, wires, "keeping") as process:
+        async with program(database_url, wires, "tests.learning_plans.curation.dying_worker") as process:
             assert await asyncio.wait_for(process.wait(), 50) == -signal.SIGKILL
         assert set(await standing(bench.database)) == {"joins"}
         await bench.plans.start()

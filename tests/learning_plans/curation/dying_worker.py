@@ -1,7 +1,6 @@
-"""The system's worker as a process of its own, with settings from the environment. Argument: the place.
+"""The system's worker as a process of its own, which kills itself when the second task's finds are about to be stored.
 
-Place `keeping`: it kills itself when the second task's finds are about to be stored; `nowhere`: it works until it is
-stopped or killed.
+Settings are taken from the environment.
 """
 
 import asyncio
@@ -30,17 +29,16 @@ class DyingFinds:
         await self._inner.keep(outcomes)
 
 
-async def work(place: str) -> int:
+async def work() -> int:
     plans = build()
     await plans.open()
-    if place == "keeping":
-        handler = plans.handlers[JobType.PLAN_CURATION]
-        assert isinstance(handler, PlanCurationHandler)
-        handler._curation._store = DyingFinds(handler._curation._store)
+    handler = plans.handlers[JobType.PLAN_CURATION]
+    assert isinstance(handler, PlanCurationHandler)
+    handler._curation._store = DyingFinds(handler._curation._store)
     code = await plans.worker().run()
     await plans.close()
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(work(sys.argv[1])))
+    sys.exit(asyncio.run(work()))
