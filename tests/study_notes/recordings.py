@@ -16,8 +16,8 @@ _FORMATS = {"mp3": "mp3", "wav": "wav", "m4a": "ipod", "ogg": "ogg", "webm": "we
 _RATES = {"ogg": 48_000, "webm": 48_000}
 
 
-def recording(kind: str, tones: Sequence[int], seconds: float) -> bytes:
-    """One tone (Hz) after the other, each for `seconds`."""
+def recording(kind: str, tones: Sequence[int], seconds: float, bit_rate: int | None = None, **options: str) -> bytes:
+    """One tone (Hz) after the other, each for `seconds`; `options` are those of the format."""
     rate = _RATES.get(kind, RATE)
     samples = array("h")
     for tone in tones:
@@ -25,8 +25,10 @@ def recording(kind: str, tones: Sequence[int], seconds: float) -> bytes:
             int(12_000 * math.sin(2 * math.pi * tone * index / rate)) for index in range(int(rate * seconds))
         )
     out = io.BytesIO()
-    with av.open(out, "w", format=_FORMATS[kind]) as container:
+    with av.open(out, "w", format=_FORMATS[kind], options=options) as container:
         stream: Any = container.add_stream(_CODECS[kind], rate=rate, layout="mono")
+        if bit_rate is not None:
+            stream.bit_rate = bit_rate
         for frame in _frames(samples, rate, stream.codec_context.format.name):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

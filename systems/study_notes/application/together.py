@@ -19,8 +19,14 @@ async def all_or_first_error(calls: Iterable[Coroutine[Any, Any, Value]], at_onc
         async with gate:
             return await call
 
+    try:
+        results = await asyncio.gather(*map(one, waiting), return_exceptions=True)
+    finally:
+        # Cancelled, some have never begun.
+        for call in waiting:
+            call.close()
     values: list[Value] = []
-    for result in await asyncio.gather(*map(one, waiting), return_exceptions=True):
+    for result in results:
         if isinstance(result, BaseException):
             raise result
         values.append(result)

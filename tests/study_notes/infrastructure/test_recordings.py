@@ -44,6 +44,15 @@ async def test_pieces_begin_and_end_where_they_should(files: StoredFiles, kind: 
     assert all(piece.startswith(b"fLaC") for piece in pieces)
 
 
+async def test_pieces_are_found_where_the_rate_changes_and_no_index_helps(files: StoredFiles) -> None:
+    plain = {"write_xing": "0", "id3v2_version": "0"}
+    parts = [recording("mp3", [400, 700], 4.0, rate, **plain) for rate in (8_000, 128_000, 16_000)]
+    path = await stored(files, b"".join(parts))
+    cutter = StoredRecordings(files)
+    assert await cutter.length_s(path) == pytest.approx(24.0, abs=0.5)
+    assert [tone_of(await cutter.piece(path, start, 2.0)) for start in (1.0, 5.0, 9.0, 21.5)] == [400, 700, 400, 700]
+
+
 async def test_a_piece_beyond_the_end_is_empty(files: StoredFiles) -> None:
     path = await stored(files, recording("wav", [500], 1.0))
     assert len(samples_of(await StoredRecordings(files).piece(path, 5.0, 1.0))) == 0
@@ -104,12 +113,14 @@ async def test_a_program_that_breaks_may_be_run_again(
 async def test_the_program_ends_with_whoever_waits_for_it(
     files: StoredFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "sleeps.py").write_text("import time; time.sleep(600)")
+    began = tmp_path / "began"
+    (tmp_path / "sleeps.py").write_text(f"import pathlib, time; pathlib.Path({str(began)!r}).touch(); time.sleep(600)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(recordings, "_PROGRAM", "sleeps")
     path = await stored(files, recording("wav", [500], 0.1))
     cutting = asyncio.create_task(StoredRecordings(files).length_s(path))
-    await until(lambda: _programs())
+    await until(began.exists)
+    assert _programs()
     cutting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await cutting
