@@ -62,7 +62,39 @@ STUDY_NOTES = System(
         25: "A provider's Retry-After is kept, and so is a limit of calls a minute.",
     },
 )
-SYSTEMS = (STUDY_NOTES,)
+LEARNING_PLANS = System(
+    "Learning plans",
+    "learning_plans",
+    "lp",
+    {
+        1: "Two workers and a hundred jobs: each runs once, by priority, then age; what is due later stays.",
+        2: "Killed in a job: it runs again after the lease; the first holder's finish changes nothing.",
+        3: "Retryable failures wait longer each time and then fail, with their history; a permanent one fails at once.",
+        4: "Finishing twice answers the same row; an unknown job is None.",
+        5: "The first module by 25.0 s extends the deadline to 45 s, once; later it does not.",
+        6: "A late answer of a provider that is deaf to cancellation is discarded.",
+        7: "Each row of the failure table: its class, its retry, its end; a foreign plan fails after one attempt.",
+        8: "The fourth run of five is capped, calls no model and ends the job.",
+        9: "A regeneration changes only what is given; wrong fields are named; others' plans are not found.",
+        10: "A second regeneration is refused with the open one's id, and counts nothing.",
+        11: "The eleventh plan within the hour is refused with the time to wait.",
+        12: "Minutes are clamped and flagged; fenced JSON is read; empty or incomplete answers have their class.",
+        13: "Progress and id stay with a task whose title differs by case and punctuation only.",
+        14: "Plan length by tier; a past deadline is a week; without a deadline all tasks stay.",
+        15: "The best resources: cut-off, early stop, diversity, no dead links; curating twice adds nothing.",
+        16: "A budget used up in the middle skips the rest, and another curation takes up only that.",
+        17: "Stopped in the middle of curation, finished tasks are not searched again.",
+        18: "A completion is written whole or not at all; a dead Stripe is told later, once.",
+        19: "SIGTERM gives long jobs back without an attempt and exit code 1; idle it is 0 at once.",
+        20: "Health with both reasons, statistics that equal a recount, retention of what has ended.",
+        21: "Priority by tier and topic.",
+        22: "The layers hold, and the services keep to their length.",
+        23: "Never more than three at once; the figures are the facts; unknown kinds fail; each end is logged.",
+        24: "A new job type is a type, a handler and a line.",
+        25: "Killed on every attempt: plan and job failed, the reservation refunded.",
+    },
+)
+SYSTEMS = (STUDY_NOTES, LEARNING_PLANS)
 
 INTRODUCTION = f"""# Acceptance
 
