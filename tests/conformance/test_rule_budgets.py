@@ -413,6 +413,32 @@ async def test_a_call_that_a_limit_keeps_reserves_nothing(store: Store, engine: 
     assert await amounts(engine) == (2, 0)
 
 
+@pytest.mark.parametrize(("name", "raised"), [("few", {"tokens": 5_000}), ("cheap", {"dollars": 100})])
+async def test_a_job_whose_steps_are_held_by_different_budgets_goes_on_when_either_is_changed(
+    store: Store, engine: Penstock, worker: HandWorker, name: str, raised: dict[str, Any]
+):
+    budgets = [Budget("few", tokens=50), Budget("cheap", dollars=1, per="day")]
+    ledger = Ledger(
+        store, lambda provider, model, *_: 0 if model == "long" else 2 * 10**9, budgets=[b.rule for b in budgets]
+    )
+    await engine.enqueue(Work())
+    job = await worker.claim_one()
+    resting = Resting()
+
+    async def step(model: str, tokens: int) -> None:
+        whose = CallScope(job.id, job.claim_id, 1, job.kind, None, None, model)
+        with resting.working(), calling(StepCaller(whose, resting)):
+            await opened(ledger, tokens, model=model)
+
+    ends = await asyncio.gather(step("long", 100), step("dear one", 1), return_exceptions=True)
+    first, second = [end for end in ends if isinstance(end, Suspended)]
+    assert first is second, "they leave together"
+    await worker.settle(job, Snoozed(first.until, first.reason))
+    assert (await engine.get(job.id)).state is JobState.SCHEDULED
+    assert (await engine.budgets.set(name, **raised)).resumed == 1
+    assert (await engine.get(job.id)).state is JobState.READY
+
+
 async def test_a_persons_own_words_are_no_wait_for_a_budget(store: Store, engine: Penstock, worker: HandWorker):
     await engine.enqueue(Work())
     job = await worker.claim_one()

@@ -69,9 +69,10 @@ class StepCaller:
         """See `Caller`."""
         if self._has_called and not though_paid:
             await asyncio.get_running_loop().create_future()  # ends with the wait around it
-        if not self._rests:
-            self._rests = True
-            await self._resting.join(self._steps)
+        # It may rest already, from a wait that was given up: it is counted once, and waits for the others again.
+        steps = 0 if self._rests else self._steps
+        self._rests = True
+        await self._resting.join(steps)
 
     def go_on(self, *, called: bool) -> None:
         """See `Caller`."""

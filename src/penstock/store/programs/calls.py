@@ -3,7 +3,7 @@
 Locks are taken in one order: limits, shares, windows of budgets.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from penstock import codec
 from penstock.domain.admission import Asking, Held, Passed
@@ -141,13 +141,11 @@ def _kinds_that_wait(
     return waiting
 
 
-def _jobs_that_wait(asks: Sequence[Ask], verdicts: Sequence[Verdict]) -> dict[str, BudgetHold]:
+def _jobs_that_wait(asks: Sequence[Ask], verdicts: Sequence[Verdict]) -> Iterator[tuple[str, BudgetHold]]:
     """Those whose runs end now, or wait for their other steps to."""
-    return {
-        ask.call.scope.job_id: verdict
-        for ask, verdict in zip(asks, verdicts, strict=True)
-        if isinstance(verdict, BudgetHold) and ask.call.scope is not None and (verdict.is_spent or ask.leaves)
-    }
+    for ask, verdict in zip(asks, verdicts, strict=True):
+        if isinstance(verdict, BudgetHold) and ask.call.scope is not None and (verdict.is_spent or ask.leaves):
+            yield ask.call.scope.job_id, verdict
 
 
 Price = Callable[[str, str, int | None, int | None], int | None]
@@ -183,7 +181,7 @@ def close_lost_calls(now: int, price: Price, limit: int = 1_000) -> Steps[int]:
     for id_ in closed:
         purses.settle(budgets[id_], _LOST, now)
     yield from write_limits(locked, {}, now)
-    yield from write_purses(purses, {}, now)
+    yield from write_purses(purses, (), now)
     return len(closed)
 
 

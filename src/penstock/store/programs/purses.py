@@ -33,14 +33,15 @@ def make_windows(needed: Mapping[WindowKey, Rule], now: int) -> Steps[None]:
     yield Call("make_windows", {"keys": codec.rows(rows)}, only=True)
 
 
-def write_purses(purses: Purses, held: Mapping[str, BudgetHold], now: int) -> Steps[None]:
-    """Write what has changed, what is to be told, and which window holds which job (by id)."""
+def write_purses(purses: Purses, held: Iterable[tuple[str, BudgetHold]], now: int) -> Steps[None]:
+    """Write what has changed, what is to be told, and which windows hold which jobs (by id)."""
     if purses.changed:
         rows = [_amounts(purses.windows[key]) for key in sorted(purses.changed)]
         yield Call("write_windows", {"rows": codec.rows(rows)})
-    if held:
-        waits = [{"job_id": job_id} | held[job_id].key._asdict() for job_id in sorted(held)]
-        yield Call("put_waits", {"rows": codec.rows(waits)})
+    # A job may have several calls that are held, each by another budget, or by one.
+    waits = {(job_id, hold.key.budget): {"job_id": job_id} | hold.key._asdict() for job_id, hold in held}
+    if waits:
+        yield Call("put_waits", {"rows": codec.rows([waits[one] for one in sorted(waits)])})
     yield from publish([_event(event) for event in purses.events], now)
 
 

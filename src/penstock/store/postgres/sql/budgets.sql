@@ -76,14 +76,14 @@ WHERE (w.ends_at IS NULL OR w.ends_at > :now) AND (:name::text IS NULL OR w.budg
 ORDER BY w.budget, (w.spent + w.reserved) * 1.0 / greatest(w.amount, 1) DESC, w.tenant, w.kind, w.flow LIMIT :limit;
 
 -- name: put_waits
--- Of jobs that wait for a budget, the window that holds them; written while it is locked, before their runs end.
+-- Of jobs that wait for a budget, the windows that hold them; written while it is locked, before their runs end.
 INSERT INTO penstock.budget_waits (job_id, budget, shape, tenant, kind, flow, start)
 SELECT job_id, budget, shape, tenant, kind, flow, start
 FROM json_to_recordset(:rows::json) AS r(
     job_id uuid, budget text, shape text, tenant text, kind text, flow text, start bigint)
-ORDER BY job_id
-ON CONFLICT (job_id) DO UPDATE SET
-    budget = excluded.budget, shape = excluded.shape, tenant = excluded.tenant, kind = excluded.kind,
+ORDER BY job_id, budget
+ON CONFLICT (job_id, budget) DO UPDATE SET
+    shape = excluded.shape, tenant = excluded.tenant, kind = excluded.kind,
     flow = excluded.flow, start = excluded.start, released = false;
 
 -- name: release_waits

@@ -34,17 +34,18 @@ CREATE TABLE penstock_budget_windows (
     PRIMARY KEY (budget, shape, tenant, kind, flow, start)
 );
 
--- Which window holds a job that waits for a budget. Who changes the budget releases it, and the job goes on: at
--- once, or when its run has ended.
+-- Which windows hold a job that waits for budgets: its steps may be held by several. Who changes a budget releases what it
+-- holds, and the job goes on: at once, or when its run has ended.
 CREATE TABLE penstock_budget_waits (
-    job_id   text PRIMARY KEY,
+    job_id   text NOT NULL,
     budget   text NOT NULL,
     shape    text NOT NULL,
     tenant   text NOT NULL,
     kind     text NOT NULL,
     flow     text NOT NULL,
     start    integer NOT NULL,
-    released integer NOT NULL DEFAULT 0
+    released integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (job_id, budget)
 );
 CREATE INDEX penstock_budget_waits_budget ON penstock_budget_waits (budget);
 

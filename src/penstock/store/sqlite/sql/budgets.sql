@@ -72,14 +72,14 @@ WHERE (w.ends_at IS NULL OR w.ends_at > :now) AND (:name IS NULL OR w.budget = :
 ORDER BY w.budget, (w.spent + w.reserved) * 1.0 / max(w.amount, 1) DESC, w.tenant, w.kind, w.flow LIMIT :limit
 
 -- name: put_waits
--- Of jobs that wait for a budget, the window that holds them; written while it is locked, before their runs end.
+-- Of jobs that wait for a budget, the windows that hold them; written while it is locked, before their runs end.
 INSERT INTO penstock_budget_waits (job_id, budget, shape, tenant, kind, flow, start)
 SELECT json_extract(value, '$.job_id'), json_extract(value, '$.budget'), json_extract(value, '$.shape'),
        json_extract(value, '$.tenant'), json_extract(value, '$.kind'), json_extract(value, '$.flow'),
        json_extract(value, '$.start')
 FROM json_each(:rows) WHERE true
-ON CONFLICT (job_id) DO UPDATE SET
-    budget = excluded.budget, shape = excluded.shape, tenant = excluded.tenant, kind = excluded.kind,
+ON CONFLICT (job_id, budget) DO UPDATE SET
+    shape = excluded.shape, tenant = excluded.tenant, kind = excluded.kind,
     flow = excluded.flow, start = excluded.start, released = 0
 
 -- name: release_waits
