@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,18 @@ def chain(engine: Penstock, *base_urls: str) -> ModelChain:
     return ModelChain(providers, policy=CallPolicy(retries=1, retry_delay_s=(0, 0.01)), gate=engine.ledger)
 
 
-async def answer(job: Job[Note], models: ModelChain) -> str:
-    plan = job.stream("plan")
+def answering(models: ModelChain) -> Callable[[Job[Note]], Awaitable[str]]:
+    """A handler that asks, and streams what it is told."""
 
-    async def ask() -> str:
-        return answer_or_raise(await models.ask(QUESTION, on_text=plan.write, on_call=plan.restart)).text
+    async def answer(job: Job[Note]) -> str:
+        plan = job.stream("plan")
 
-    return await job.step("ask", ask)
+        async def ask() -> str:
+            return answer_or_raise(await models.ask(QUESTION, on_text=plan.write, on_call=plan.restart)).text
+
+        return await job.step("ask", ask)
+
+    return answer
 
 
 async def test_an_answer_is_read_while_it_comes(any_engine: Penstock):
@@ -38,10 +44,7 @@ async def test_an_answer_is_read_while_it_comes(any_engine: Penstock):
         models = chain(any_engine, server.base_url)
         handle = await any_engine.enqueue(Note())
 
-        async def handler(job: Job[Note]) -> str:
-            return await answer(job, models)
-
-        async with working(any_engine, handler):
+        async with working(any_engine, answering(models)):
             reader = any_engine.tail(handle.id, "plan")
             await stream.send("A pipe")
             assert await anext(reader) == StreamPiece("plan", 1, 1, 0, "A pipe")
@@ -61,10 +64,7 @@ async def test_a_second_try_begins_anew_and_readers_are_told(any_engine: Penstoc
         models = chain(any_engine, first.base_url, other.base_url)
         handle = await any_engine.enqueue(Note())
 
-        async def handler(job: Job[Note]) -> str:
-            return await answer(job, models)
-
-        async with working(any_engine, handler):
+        async with working(any_engine, answering(models)):
             reader = any_engine.tail(handle.id, "plan")
             await broken.send("A fish")
             assert await anext(reader) == StreamPiece("plan", 1, 1, 0, "A fish")
@@ -79,18 +79,13 @@ async def test_a_second_try_begins_anew_and_readers_are_told(any_engine: Penstoc
 
 CHILD = """
 import asyncio, sys
-from penstock import Job, Penstock, Worker
-from tests.worker.test_model_streams import answer, chain
-from tests.worker.working import NO_PROFILE, Note
+from penstock import Penstock, Worker
+from tests.worker.test_model_streams import answering, chain
+from tests.worker.working import NO_PROFILE
 
 async def main(url: str, model_url: str) -> None:
     async with Penstock(url, **NO_PROFILE) as engine:
-        models = chain(engine, model_url)
-
-        async def handler(job: Job[Note]) -> str:
-            return await answer(job, models)
-
-        await Worker(engine, [handler], name="child").run()
+        await Worker(engine, [answering(chain(engine, model_url))], name="child").run()
 
 asyncio.run(main(*sys.argv[1:]))
 """
