@@ -3,6 +3,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import httpx2
 import pytest
@@ -84,26 +85,34 @@ async def test_a_stall_is_cut_off_and_repeated(api: Make, wires: SearchWires, wa
 
 
 async def test_a_server_that_drips_is_cut_off(client: httpx2.AsyncClient, waiting: Waiting) -> None:
+    answering: list[asyncio.Task[None]] = []
+
     async def drips(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n")
-        try:
-            while True:
+        with suppress(ConnectionError):
+            while not reader.at_eof():
                 writer.write(b" ")
                 await writer.drain()
                 await asyncio.sleep(0.01)
-        except ConnectionError:
-            writer.close()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answering.append(asyncio.create_task(drips(reader, writer)))
 
     async def sleep(seconds: float) -> None:
         pass
 
-    server = await asyncio.start_server(drips, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     api = SearchApi("MDN", client, f"http://127.0.0.1:{port}", timeout_s=0.2, sleep=sleep)
     with pytest.raises(SearchFailed, match="MDN did not answer in time, 6 times"):
         await ask(api, waiting)
+    await asyncio.gather(*answering)
     server.close()
+    await server.wait_closed()
 
 
 async def test_retry_after_is_heeded_when_it_is_longer_than_the_delay(
