@@ -106,7 +106,7 @@ class _Routed:
 
     def __init__(self, kind: str, handler: JobHandler, counts: _Counts) -> None:
         if handler.handles.job_kind.kind != kind:
-            raise ValueError(f"the handler of {kind!r} handles {handler.handles.job_kind.kind!r}")
+            raise ValueError(f"the handler of {str(kind)!r} handles {handler.handles.job_kind.kind!r}")
         self.handles = handler.handles
         self._handler = handler
         self._counts = counts

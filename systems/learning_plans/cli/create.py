@@ -1,12 +1,11 @@
 """Making one plan from the command line, with a worker in this process."""
 
-import json
 from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
 
 import typer
-from fastapi.encoders import jsonable_encoder
+from pydantic_core import to_json
 
 from penstock import JobCancelled, JobFailed, ResultTimeout
 from systems.learning_plans.application.export import markdown_of
@@ -42,7 +41,7 @@ async def create_plan(plans: LearningPlans, user: str, wishes: Mapping[str, Any]
         await plans.stop()
     if view.made_by is not None and view.made_by.offline:
         _tell("made without a language model: an outline from the topic, the wishes and the notes alone")
-    return json.dumps(jsonable_encoder(view_json(view)), indent=2) + "\n" if as_json else markdown_of(view)
+    return to_json(view_json(view), indent=2).decode() + "\n" if as_json else markdown_of(view)
 
 
 async def _follow(plans: LearningPlans, plan_id: str, job_id: str) -> None:

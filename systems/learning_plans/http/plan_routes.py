@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Response
-from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from systems.common.http.identity import UserName
 from systems.learning_plans.application.export import markdown_of
@@ -101,14 +101,14 @@ async def list_attempts(plan_id: str, user: UserName, use: With) -> list[dict[st
 
 
 @router.post("/plans/{plan_id}/export", response_model=None)
-async def export_plan(plan_id: str, body: Export, user: UserName, use: With) -> dict[str, Any] | Response:
+async def export_plan(plan_id: str, body: Export, user: UserName, use: With) -> Response:
     """The plan as JSON or Markdown."""
     async with use.units() as uow:
         await count_export(uow, user, plan_id, use.clock.now())
     view = await use.library.plan(user, plan_id)
     if body.format == "json":
-        return view_json(view)
-    return PlainTextResponse(markdown_of(view), media_type="text/markdown; charset=utf-8")
+        return Response(to_json(view_json(view)), media_type="application/json")
+    return Response(markdown_of(view), media_type="text/markdown; charset=utf-8")
 
 
 @router.delete("/plans/{plan_id}", status_code=204)
