@@ -38,3 +38,9 @@ def test_a_test_of_a_point_that_is_none_is_told() -> None:
     fewer = System("Study notes", "study_notes", "sn", {1: "First."})
     with pytest.raises(ValueError, match="Study notes has no point"):
         acceptance.tests_of(fewer)
+
+
+def test_tests_that_run_on_both_stores_are_marked() -> None:
+    marked = {test.name: test.on_both_stores for tests in acceptance.tests_of(STUDY_NOTES).values() for test in tests}
+    assert marked["test_sn_06_killed_around_the_fan_out_nothing_is_lost_or_doubled"]
+    assert not marked["test_sn_07_a_careless_answer_still_gives_a_complete_note"]

@@ -10,14 +10,16 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "acceptance.md"
 COMMAND = "python tools/acceptance.py"
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 NO_TEST = "**no test yet**"
-BOTH_STORES = frozenset({"url"})
-"""Fixtures that run a test on SQLite and on PostgreSQL."""
+BOTH_STORES = ("sqlite", "postgresql")
+"""The parameters of a fixture that runs its tests on SQLite and on PostgreSQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +118,14 @@ def tests_of(system: System) -> dict[int, list[Test]]:
     """The tests of each point that has some, by file. Raises ValueError for a number without a point."""
     found: defaultdict[int, list[Test]] = defaultdict(list)
     for path in sorted((ROOT / "tests" / system.folder).rglob("test_*.py")):
+        fixtures = fixtures_at(path)
         for function in _functions(path):
             number = _number(function.name, system.mark)
             if number is None:
                 continue
             if number not in system.points:
                 raise ValueError(f"{path.relative_to(ROOT)}: {function.name}: {system.title} has no point {number}")
-            names = {argument.arg for argument in function.args.args}
-            found[number].append(Test(function.name, path.relative_to(ROOT), bool(names & BOTH_STORES)))
+            found[number].append(Test(function.name, path.relative_to(ROOT), _is_on_both(function, fixtures)))
     return found
 
 
@@ -151,7 +153,35 @@ def _link(test: Test) -> str:
     return f"[{test.name}](../{test.path.as_posix()}){' ⛁' if test.on_both_stores else ''}"
 
 
-def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+@cache
+def fixtures_at(path: Path) -> Mapping[str, Function]:
+    """The fixtures that tests in a file can ask for by name: its own, and those of the conftests above it."""
+    folders = [folder for folder in reversed(path.parents) if folder.is_relative_to(ROOT / "tests")]
+    files = [folder / "conftest.py" for folder in folders if (folder / "conftest.py").exists()]
+    return {
+        function.name: function
+        for file in (*files, path)
+        for function in _functions(file)
+        if any("fixture" in ast.unparse(decorator) for decorator in function.decorator_list)
+    }
+
+
+def _is_on_both(function: Function, fixtures: Mapping[str, Function]) -> bool:
+    """Whether the function, or a fixture that it stands on, has both stores as parameters."""
+    if any(_parameters(decorator) == BOTH_STORES for decorator in function.decorator_list):
+        return True
+    asked = [argument.arg for argument in function.args.args if argument.arg != function.name]
+    return any(_is_on_both(fixtures[name], fixtures) for name in asked if name in fixtures)
+
+
+def _parameters(decorator: ast.expr) -> tuple[object, ...]:
+    for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
+        if keyword.arg == "params" and isinstance(keyword.value, ast.List):
+            return tuple(item.value for item in keyword.value.elts if isinstance(item, ast.Constant))
+    return ()
+
+
+def _functions(path: Path) -> Iterator[Function]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
