@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from pytest_httpserver import HTTPServer
 
-from tests.study_notes.wires.media_wires import MediaWires, wires_on
+from tests.study_notes.wires.media_wires import MediaWires
+from tests.support.wires import threaded_server, wires_on
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -16,7 +17,7 @@ def url(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.fixture(scope="session")
 def media_server() -> Iterator[HTTPServer]:
-    server = HTTPServer(host="127.0.0.1", threaded=True)
+    server = threaded_server()
     server.start()
     yield server
     server.stop()
@@ -25,4 +26,4 @@ def media_server() -> Iterator[HTTPServer]:
 @pytest.fixture
 def media(media_server: HTTPServer) -> MediaWires:
     """The wires of captions, OCR and speech."""
-    return wires_on(media_server)
+    return wires_on(media_server, MediaWires)

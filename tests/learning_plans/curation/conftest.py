@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.learning_plans.wires.search_wires import SearchWires, Video, threaded_server, wires_on
+from tests.learning_plans.wires.search_wires import SearchWires, Video
+from tests.support.wires import threaded_server, wires_on
 
 TITLES = ("joins", "views", "indexes", "locks", "plans")
 
@@ -15,7 +16,7 @@ def wires() -> Iterator[SearchWires]:
     """Knows three good videos for each of five tasks."""
     server = threaded_server()
     server.start()
-    wires = wires_on(server)
+    wires = wires_on(server, SearchWires)
     wires.by_word = {title: [Video(f"{title}{n}", f"SQL {title} {n}") for n in range(3)] for title in TITLES}
     yield wires
     server.stop()

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.learning_plans.curation.bench import CurationBench, curation_bench, settings_of
-from tests.learning_plans.wires import faults
 from tests.learning_plans.wires.search_wires import YOUTUBE, SearchWires, Video
+from tests.support import faults
 
 WISHES = {"topic": "SQL", "skill_level": "beginner", "weekly_hours": 5, "learning_style": "mixed"}
 

@@ -17,8 +17,8 @@ from tests.learning_plans.application.curation_fakes import NOW, MovableClock
 from tests.learning_plans.curation.bench import CurationBench, curation_bench, settings_of, until
 from tests.learning_plans.curation.conftest import TITLES
 from tests.learning_plans.plans import PLAN, USER, add_plan, attached, explanations, standing
-from tests.learning_plans.wires import faults
 from tests.learning_plans.wires.search_wires import ENGINE, GOOGLE, GOOGLE_KEY, YOUTUBE, SearchWires, Video
+from tests.support import faults
 
 SEARCH = f"{YOUTUBE}/search"
 MODULES = (TITLES[:2], TITLES[2:])
@@ -112,11 +112,11 @@ async def test_lp_16_when_the_budget_is_used_up_the_rest_is_skipped_and_only_tha
 
     def slow(request):
         clock.advance(timedelta(seconds=30).total_seconds())
-        return wires._answer(request)
+        return wires.answer(request)
 
     async with curation_bench(settings_of(database_url, wires.url), clock=clock) as bench:
         await add_plan(bench.database, *MODULES)
-        wires.faults[f"{YOUTUBE}/videos"] += [wires._answer, slow]
+        wires.faults[f"{YOUTUBE}/videos"] += [wires.answer, slow]
         view = await run(bench)
         assert (view.status, view.result["done"], view.result["skipped"]) == ("completed", 2, 3)
         skipped = dict.fromkeys(("indexes", "locks", "plans"), ("skipped", "time_budget"))
@@ -184,7 +184,7 @@ async def test_a_cancelled_curation_leaves_its_tasks_to_be_asked_for_again(
     database_url: str, wires: SearchWires
 ) -> None:
     until_then = threading.Event()
-    wires.faults[SEARCH] += [wires._answer, faults.stall(until_then)]
+    wires.faults[SEARCH] += [wires.answer, faults.stall(until_then)]
     async with curation_bench(settings_of(database_url, wires.url)) as bench:
         await add_plan(bench.database, ("joins", "views"))
         async with bench.database.sessions.begin() as session:

@@ -15,8 +15,8 @@ import pytest
 from tests.learning_plans.curation.bench import CurationBench, curation_bench, environment, settings_of, until
 from tests.learning_plans.curation.conftest import TITLES
 from tests.learning_plans.plans import add_plan, attached, standing
-from tests.learning_plans.wires import faults
 from tests.learning_plans.wires.search_wires import YOUTUBE, SearchWires
+from tests.support import faults
 
 ROOT = Path(__file__).parents[3]
 SEARCH = f"{YOUTUBE}/search"
@@ -49,7 +49,7 @@ async def test_lp_17_stopped_in_the_middle_finished_tasks_are_not_searched_again
     database_url: str, wires: SearchWires, how: signal.Signals
 ) -> None:
     until_then = threading.Event()
-    wires.faults[SEARCH] += [wires._answer, wires._answer, faults.stall(until_then)]
+    wires.faults[SEARCH] += [wires.answer, wires.answer, faults.stall(until_then)]
     async with curation_bench(settings_of(database_url, wires.url, job_lease_ms=LEASE_MS)) as bench:
         await add_plan(bench.database, *MODULES)
         job_id = await bench.ask()

@@ -20,9 +20,8 @@ from tests.learning_plans.wires.search_wires import (
     YOUTUBE,
     YOUTUBE_KEY,
     SearchWires,
-    threaded_server,
-    wires_on,
 )
+from tests.support.wires import threaded_server, wires_on
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +34,7 @@ def search_server() -> Iterator[HTTPServer]:
 
 @pytest.fixture
 def wires(search_server: HTTPServer) -> SearchWires:
-    return wires_on(search_server)
+    return wires_on(search_server, SearchWires)
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from systems.learning_plans.infrastructure.docs_search import DocumentationSearc
 from systems.learning_plans.infrastructure.docs_sources import FirstThatFinds, GoogleDocs, KnownDocs, MdnDocs
 from systems.learning_plans.infrastructure.link_check import LinkCheck
 from systems.learning_plans.infrastructure.search_api import SearchApi
-from tests.learning_plans.wires import faults
 from tests.learning_plans.wires.search_wires import ENGINE, GOOGLE, MDN, SearchWires
+from tests.support import faults
 
 Make = Callable[..., SearchApi]
 LOCAL = ("127.0.0.1",)

@@ -5,8 +5,8 @@ import pytest
 
 from systems.learning_plans.domain.doc_sites import DEFAULT_DOMAINS
 from systems.learning_plans.infrastructure.link_check import LinkCheck
-from tests.learning_plans.wires import faults
 from tests.learning_plans.wires.search_wires import SearchWires
+from tests.support import faults
 
 LOCAL = ("127.0.0.1",)
 

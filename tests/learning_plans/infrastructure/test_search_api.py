@@ -13,8 +13,8 @@ from systems.learning_plans.infrastructure.google_limiter import GoogleLimiter
 from systems.learning_plans.infrastructure.search_api import MAX_DELAY_S, SearchApi, delays
 from tests.learning_plans.application.curation_fakes import MovableClock
 from tests.learning_plans.infrastructure.call_book import MemoryBook
-from tests.learning_plans.wires import faults
 from tests.learning_plans.wires.search_wires import MDN, YOUTUBE, YOUTUBE_KEY, SearchWires
+from tests.support import faults
 
 Make = Callable[..., SearchApi]
 SEARCH = f"{YOUTUBE}/search"

@@ -7,8 +7,8 @@ from systems.learning_plans.application.curation_ports import SearchFailed, Wait
 from systems.learning_plans.domain.found import FoundVideo
 from systems.learning_plans.infrastructure.search_api import SearchApi
 from systems.learning_plans.infrastructure.youtube_search import YouTubeSearch, minutes_of
-from tests.learning_plans.wires import faults
 from tests.learning_plans.wires.search_wires import YOUTUBE, SearchWires, Video
+from tests.support import faults
 
 SEARCH, VIDEOS = f"{YOUTUBE}/search", f"{YOUTUBE}/videos"
 

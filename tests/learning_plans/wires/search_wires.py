@@ -1,15 +1,12 @@
 """A local server that speaks the wires of the search services, counts what it is asked, and fails on request."""
 
 import json
-import re
-import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 
-from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.learning_plans.wires.faults import Fault
+from tests.support.wires import Wires
 
 YOUTUBE, GOOGLE, MDN = "/youtube/v3", "/customsearch/v1", "/mdn"
 YOUTUBE_KEY, GOOGLE_KEY, ENGINE = "youtube-secret", "google-secret", "engine-id"
@@ -49,47 +46,24 @@ class Video:
 
 
 @dataclass
-class SearchWires:
+class SearchWires(Wires):
     """The server. `videos`, `google` and `mdn` are what is found by every query, unless `by_word` names other videos
-    for a word of it; `faults` holds by path what is answered first, one after the other."""
+    for a word of it."""
 
-    server: HTTPServer
     videos: list[Video] = field(default_factory=list)
     by_word: dict[str, list[Video]] = field(default_factory=dict)
     google: list[dict[str, object]] = field(default_factory=list)
     mdn: list[dict[str, object]] = field(default_factory=list)
-    faults: defaultdict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
-    calls: Counter[str] = field(default_factory=Counter)
     queries: list[str] = field(default_factory=list)
     heads: Counter[str] = field(default_factory=Counter)
     gone: set[str] = field(default_factory=set)
-    in_flight: int = 0
-    most_in_flight: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def url(self) -> str:
-        """Without a slash at its end."""
-        return self.server.url_for("").rstrip("/")
 
     def page(self, name: str) -> str:
         """The address of a page of documentation that is there unless its name is in `gone`."""
         return f"{self.url}/docs/{name}"
 
     def answer(self, request: Request) -> Response:
-        """Any request."""
-        with self._lock:
-            self.calls[request.path] += 1
-            self.in_flight += 1
-            self.most_in_flight = max(self.most_in_flight, self.in_flight)
-            fault = self.faults[request.path].pop(0) if self.faults[request.path] else None
-        try:
-            return fault(request) if fault is not None else self._answer(request)
-        finally:
-            with self._lock:
-                self.in_flight -= 1
-
-    def _answer(self, request: Request) -> Response:
+        """See the base class."""
         if request.method == "HEAD" or request.path.startswith("/docs/"):
             return self._page(request)
         if request.path.startswith(YOUTUBE):
@@ -101,7 +75,7 @@ class SearchWires:
 
     def _page(self, request: Request) -> Response:
         name = request.path.removeprefix("/docs/")
-        with self._lock:
+        with self.lock:
             self.heads[name] += request.method == "HEAD"
         return Response("", 404 if name in self.gone else 200, content_type="text/html")
 
@@ -124,22 +98,9 @@ class SearchWires:
         return _json({"kind": "customsearch#search"} | ({"items": self.google} if self.google else {}))
 
     def _asked(self, request: Request) -> str:
-        with self._lock:
+        with self.lock:
             self.queries.append(request.args["q"])
         return request.args["q"]
-
-
-def wires_on(server: HTTPServer) -> SearchWires:
-    """New wires on a server that answers requests side by side."""
-    server.clear()
-    wires = SearchWires(server)
-    server.expect_request(re.compile(".*")).respond_with_handler(wires.answer)
-    return wires
-
-
-def threaded_server() -> HTTPServer:
-    """A server for wires; not started."""
-    return HTTPServer(host="127.0.0.1", threaded=True)
 
 
 def _json(value: object, code: int = 200) -> Response:

@@ -12,11 +12,11 @@ import pytest
 
 from penstock import Penstock
 from penstock.store.programs.read import JobFilter
-from tests.learning_plans.wires import faults
 from tests.study_notes.e2e.programs import address_in, program, started
 from tests.study_notes.flow.support import until
 from tests.study_notes.recordings import recording
 from tests.study_notes.wires.media_wires import ELEVENLABS, ELEVENLABS_KEY, MediaWires
+from tests.support import faults
 
 TONES = [400, 700, 1000, 1300]
 HELD = 1000

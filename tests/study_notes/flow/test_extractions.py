@@ -11,7 +11,6 @@ import pytest
 from systems.study_notes.domain.errors import InvalidInput
 from systems.study_notes.domain.lifecycle import SourceStatus, SourceType, Stage
 from systems.study_notes.wiring import StudyNotes
-from tests.learning_plans.wires import faults
 from tests.study_notes.flow.pdfs import mixed_pdf, scanned_pdf, text_pdf
 from tests.study_notes.flow.support import (
     USER,
@@ -29,6 +28,7 @@ from tests.study_notes.flow.support import (
 )
 from tests.study_notes.recordings import recording
 from tests.study_notes.wires.media_wires import CAPTIONS, ELEVENLABS, GEMINI, GOOGLE_KEY, MISTRAL, OPENAI, MediaWires
+from tests.support import faults
 
 LINK = "https://youtu.be/aqz-KE-bpKQ"
 LINES = [f"Line {number}: water turns the wheel and the wheel turns the stone." for number in range(12)]

@@ -10,8 +10,8 @@ from systems.study_notes.domain.errors import PermanentSourceError, StageError
 from systems.study_notes.domain.spoken import TimedText
 from systems.study_notes.infrastructure.captions import YoutubeCaptions
 from systems.study_notes.infrastructure.json_exchange import MAX_ANSWER_BYTES
-from tests.learning_plans.wires import faults
 from tests.study_notes.wires.media_wires import CAPTIONS, MediaWires
+from tests.support import faults
 
 VIDEO = "aqz-KE-bpKQ"
 PASSING = {

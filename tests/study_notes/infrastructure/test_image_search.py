@@ -10,7 +10,7 @@ from systems.study_notes.domain.errors import ImageSearchError, NoImageProvider,
 from systems.study_notes.domain.similarity import ImageCandidate
 from systems.study_notes.infrastructure import image_answers
 from systems.study_notes.infrastructure.image_search import SerpApi, Serper, choose_search
-from tests.learning_plans.wires import faults
+from tests.support import faults
 
 SERPAPI_RESULT = {
     "position": 1,

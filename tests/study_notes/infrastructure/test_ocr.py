@@ -10,8 +10,8 @@ from penstock.ai.providers import provider_from
 from systems.study_notes.application.ports import Picture
 from systems.study_notes.domain.errors import PermanentSourceError, StageError
 from systems.study_notes.infrastructure.ocr import MISTRAL_MODEL, MistralOcr, ModelOcr
-from tests.learning_plans.wires import faults
 from tests.study_notes.wires.media_wires import GEMINI, GOOGLE_KEY, MISTRAL, MISTRAL_KEY, MediaWires
+from tests.support import faults
 
 PICTURE = Picture(b"\x89PNG\r\n\x1a\n rest", "image/png")
 PASSING = {

@@ -17,9 +17,9 @@ from systems.study_notes.infrastructure.transcription import (
     ModelTranscriber,
     OpenAiSpeech,
 )
-from tests.learning_plans.wires import faults
 from tests.study_notes.recordings import recording
 from tests.study_notes.wires.media_wires import ELEVENLABS, ELEVENLABS_KEY, OPENAI, OPENAI_KEY, MediaWires
+from tests.support import faults
 
 AUDIO = recording("wav", [700], 2.0)
 PASSING = {

@@ -4,18 +4,16 @@ on request. What is said in a piece of a recording is told by its tone, so that 
 import base64
 import json
 import re
-import threading
-import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.learning_plans.wires.faults import Fault
 from tests.study_notes.recordings import samples_of, tone_of
+from tests.support.faults import Fault
+from tests.support.wires import Wires
 
 CAPTIONS, MISTRAL, ELEVENLABS, OPENAI, GEMINI = (
     "/api/timedtext", "/mistral/ocr", "/elevenlabs/speech-to-text", "/openai/audio/transcriptions",
@@ -26,28 +24,15 @@ SAMPLES_A_SECOND = 16_000
 
 
 @dataclass
-class MediaWires:
+class MediaWires(Wires):
     """The server. `captions` holds lines (text, start ms, length ms) by video and language; `page_text` what is read
-    in a picture; `faults` by path what is answered first, one after the other; `tone_faults` by path and tone what is
-    always answered for that piece. `called_at` are seconds of a clock that only goes forward."""
+    in a picture; `tone_faults` by path and tone what is always answered for that piece."""
 
-    server: HTTPServer
     captions: dict[tuple[str, str], list[tuple[str, int, int]]] = field(default_factory=dict)
     page_text: Callable[[bytes], str] = lambda picture: "Text of a scanned page. Water turns the wheel."
-    faults: defaultdict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     tone_faults: dict[tuple[str, int], Fault] = field(default_factory=dict)
-    calls: Counter[str] = field(default_factory=Counter)
     tones: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     asked: list[dict[str, Any]] = field(default_factory=list)
-    called_at: list[float] = field(default_factory=list)
-    in_flight: int = 0
-    most_in_flight: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def url(self) -> str:
-        """Without a slash at its end."""
-        return self.server.url_for("").rstrip("/")
 
     def settings(self, *keyed: str) -> dict[str, Any]:
         """The settings that lead here, with keys for the named services (mistral, elevenlabs, openai)."""
@@ -59,20 +44,7 @@ class MediaWires:
         }
 
     def answer(self, request: Request) -> Response:
-        """Any request."""
-        with self._lock:
-            self.calls[request.path] += 1
-            self.called_at.append(time.monotonic())
-            self.in_flight += 1
-            self.most_in_flight = max(self.most_in_flight, self.in_flight)
-            fault = self.faults[request.path].pop(0) if self.faults[request.path] else None
-        try:
-            return fault(request) if fault is not None else self._answer(request)
-        finally:
-            with self._lock:
-                self.in_flight -= 1
-
-    def _answer(self, request: Request) -> Response:
+        """See the base class."""
         answers = {
             CAPTIONS: self._captions,
             MISTRAL: self._mistral,
@@ -145,22 +117,14 @@ class MediaWires:
     def _heard(self, request: Request) -> tuple[int, float, Fault | None]:
         audio = request.files["file"].read()
         tone = tone_of(audio)
-        with self._lock:
+        with self.lock:
             self.tones[request.path].append(tone)
             self.asked.append({name: request.form.getlist(name) for name in request.form})
         return tone, len(samples_of(audio)) / SAMPLES_A_SECOND, self.tone_faults.get((request.path, tone))
 
     def _asks(self, asked: dict[str, Any]) -> None:
-        with self._lock:
+        with self.lock:
             self.asked.append(asked)
-
-
-def wires_on(server: HTTPServer) -> MediaWires:
-    """New wires on a server that answers requests side by side."""
-    server.clear()
-    wires = MediaWires(server)
-    server.expect_request(re.compile(".*")).respond_with_handler(wires.answer)
-    return wires
 
 
 def _picture(url: str) -> bytes:
