@@ -37,7 +37,7 @@ class JobRow:
 class ModelCall:
     """One call of a model that a job has made, as the ledger has it; None where something is not known.
 
-    `is_open`: nobody knows yet how it ended. `cost_micros`: millionths of a US dollar.
+    `cost_micros`: millionths of a US dollar.
     """
 
     operation: str
@@ -48,7 +48,6 @@ class ModelCall:
     output_tokens: int | None
     cost_micros: int | None
     made_at: datetime
-    is_open: bool = False
 
 
 class Noting(Protocol):

@@ -8,13 +8,11 @@ from systems.learning_plans.application.repositories import UsageCall
 
 
 def usage_rows(user_id: str, job_id: str, calls: Sequence[ModelCall]) -> list[UsageCall]:
-    """One row for each call that has ended; those that are open are numbered as well, so that numbers stay."""
+    """One row for each call. Those of a run that was lost are written as well: what they used is not known."""
     numbers: Counter[tuple[int, str]] = Counter()
     rows = []
     for call in calls:
         numbers[call.job_attempt, call.operation] += 1
-        if call.is_open:
-            continue
         rows.append(
             UsageCall(
                 user_id=user_id,

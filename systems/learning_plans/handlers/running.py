@@ -69,7 +69,6 @@ class EngineJobs:
                 output_tokens=call.output_tokens,
                 cost_micros=None if call.cost is None else round(call.cost * _MICROS),
                 made_at=call.opened_at,
-                is_open=call.outcome is None,
             )
             for call in await self._engine.jobs.calls(job_id)
         ]
