@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from penstock.clock import Clock
 from penstock.store.migrations import check
@@ -32,6 +32,8 @@ class Store(ABC):
     """
 
     clock: Clock
+    side_by_side: ClassVar[bool] = False
+    """Whether write transactions run at the same time; else a second one only waits for the first."""
 
     @abstractmethod
     async def open(self) -> None:

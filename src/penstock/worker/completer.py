@@ -21,8 +21,6 @@ from penstock.worker.stats import Counts
 logger = get_logger(__name__)
 
 BATCH = 500
-FLIGHTS = 1
-"""Batches on their way at once: while one waits for the disk the next is prepared."""
 BACKLOG = 5_000
 """Unwritten results beyond which nothing more is claimed."""
 
@@ -30,7 +28,8 @@ BACKLOG = 5_000
 class Completer(Service):
     """Takes the ends of runs and writes them; refuses none and forgets none.
 
-    A batch is written at once when nothing is under way, else together with what comes meanwhile. While the store is
+    A batch is written at once when nothing is under way, else together with what comes meanwhile. Jobs from whose end
+    something follows take several trips: where the store writes side by side two batches of them are. While the store is
     away results wait in memory. `on_settled` is told the queues of what was written and when the first of it is due
     again (µs), `on_room` that no longer too many results wait; `before` run ahead of each batch.
     """
@@ -58,12 +57,14 @@ class Completer(Service):
         self._waiting: deque[RunEnd] = deque()
         self._held: dict[tuple[str, int], RunEnd] = {}
         self._work = asyncio.Event()
+        self._tied_work = asyncio.Event()
         self._empty = asyncio.Event()
 
     async def start(self) -> None:
         """Begin to write."""
-        for _ in range(FLIGHTS):
-            self.hold(self._live())
+        self.hold(self._live())
+        if self._store.side_by_side:
+            self.hold(self._live_tied())
 
     @property
     def unwritten(self) -> int:
@@ -84,6 +85,8 @@ class Completer(Service):
         self._waiting.append(end)
         self._held[end.job_id, end.claim_id] = end
         self._work.set()
+        if end.tied:
+            self._tied_work.set()
 
     async def drain(self, seconds: float) -> bool:
         """Wait until everything is written, at most so long; answers whether it is."""
@@ -99,6 +102,18 @@ class Completer(Service):
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             if not self._waiting:
                 self._work.clear()
+            if batch:
+                await self._finish(batch)
+
+    async def _live_tied(self) -> None:
+        """A second one, for what takes long; plain ends are the cheaper the more of them share a trip."""
+        while True:
+            await self._tied_work.wait()
+            batch: list[RunEnd] = []
+            while self._waiting and self._waiting[0].tied and len(batch) < BATCH:
+                batch.append(self._waiting.popleft())
+            if not batch or not self._waiting:
+                self._tied_work.clear()
             if batch:
                 await self._finish(batch)
 

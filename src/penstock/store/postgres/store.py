@@ -53,6 +53,8 @@ class PostgresStore(Store):
     connections of their own.
     """
 
+    side_by_side = True
+
     def __init__(
         self,
         url: str,
