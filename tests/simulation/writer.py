@@ -3,13 +3,14 @@
 from functools import partial
 
 from penstock.errors import StoreUnavailable
-from penstock.worker.completer import FLIGHTS
 from tests.conformance.model_ground import Run
 from tests.simulation import steps
 from tests.simulation.oracle import Ending
 from tests.simulation.scheduler import Asking, Life, Process, Scheduler
 
 _BATCH = 8
+_FLIGHTS = 2
+"""As where the store writes side by side: with more at once more goes wrong."""
 
 
 class Writer:
@@ -27,7 +28,7 @@ class Writer:
         """Have an ending written, soon, together with what comes meanwhile."""
         self._waiting.append(ending)
         self.runs.add(ending.run)
-        if self._flights < FLIGHTS:
+        if self._flights < _FLIGHTS:
             self._flights += 1
             self._scheduler.spawn(self._process, self._write())
 

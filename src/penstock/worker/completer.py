@@ -28,10 +28,10 @@ BACKLOG = 5_000
 class Completer(Service):
     """Takes the ends of runs and writes them; refuses none and forgets none.
 
-    A batch is written at once when nothing is under way, else together with what comes meanwhile. Jobs from whose end
-    something follows take several trips: where the store writes side by side two batches of them are. While the store is
-    away results wait in memory. `on_settled` is told the queues of what was written and when the first of it is due
-    again (µs), `on_room` that no longer too many results wait; `before` run ahead of each batch.
+    A batch is written at once when nothing is under way, else together with what comes meanwhile. Ends from which
+    something follows take several trips: where the store writes side by side, two batches of them are on their way.
+    While the store is away results wait in memory. `on_settled` is told the queues of what was written and when the
+    first of it is due again (µs), `on_room` that no longer too many results wait; `before` run ahead of each batch.
     """
 
     def __init__(

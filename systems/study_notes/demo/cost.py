@@ -17,6 +17,7 @@ class Cost:
     unpriced: int
     saved: Decimal
     steps_kept: int
+    tokens_kept: int
 
     def line(self) -> str:
         """For people."""
@@ -24,20 +25,25 @@ class Cost:
         paid = f"{self.calls} model calls, {self.tokens:,} tokens: ${self.dollars:.4f}{unknown}."
         if not self.steps_kept:
             return f"{paid} Each is a step: killed and started again, none would be paid twice."
-        return f"{paid} After an interruption {self.steps_kept} steps were not paid again: ${self.saved:.4f} saved."
+        kept = f"{self.steps_kept} of them, of {self.tokens_kept:,} tokens (${self.saved:.4f})"
+        return f"{paid} The killed worker had made {kept}: not paid for again."
 
 
 async def cost_of(notes: StudyNotes, flow_id: str) -> Cost:
     """Of one source's flow."""
     rows = await notes.engine.usage(by="kind", flow_id=flow_id, since=timedelta(days=1))
-    kept = 0
+    kept: list[int] = []
     for job in await notes.engine.flows.jobs(flow_id, 1_000):
-        kept += sum(step.attempt < job.attempt for step in await notes.engine.jobs.steps(job.id))
+        done = {step.name for step in await notes.engine.jobs.steps(job.id) if step.attempt < job.attempt}
+        calls = await notes.engine.jobs.calls(job.id) if done else ()
+        answered = [call for call in calls if call.step in done and call.outcome == "answered"]
+        kept += [(call.input_tokens or 0) + (call.output_tokens or 0) for call in answered]
     return Cost(
         calls=sum(row.calls for row in rows),
         tokens=sum(row.input_tokens + row.output_tokens for row in rows),
         dollars=sum((row.cost for row in rows), Decimal()),
         unpriced=sum(row.unpriced for row in rows),
         saved=sum((row.saved for row in rows), Decimal()),
-        steps_kept=kept,
+        steps_kept=len(kept),
+        tokens_kept=sum(kept),
     )

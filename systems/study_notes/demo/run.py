@@ -8,17 +8,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from systems.common.models import OFFLINE
 from systems.study_notes.application.inputs import Wishes
 from systems.study_notes.demo.cost import cost_of
 from systems.study_notes.demo.document import Document, read_document
+from systems.study_notes.demo.interruption import be_killed_on_the_way, keep_leases_short
 from systems.study_notes.demo.results import Results, write_results
+from systems.study_notes.demo.settings import offline_settings
 from systems.study_notes.demo.summary import print_summary
 from systems.study_notes.domain.lifecycle import SourceStatus
 from systems.study_notes.making.progress import display_on
 from systems.study_notes.making.run import look
 from systems.study_notes.making.snapshot import Snapshot
-from systems.study_notes.settings import Settings
 from systems.study_notes.wiring import StudyNotes, build
 
 LEARNER = 1
@@ -38,11 +38,12 @@ async def run_demo(path: Path, folder: Path) -> int:
     document = await asyncio.to_thread(read_document, path)
     work = folder / f"run-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
     console.print(f"{path} ({document.kind}, {document.words:,} words) → study notes\n", highlight=False, markup=False)
+    keep_leases_short()
     notes = build(offline_settings(work))
     began = time.monotonic()
-    await notes.start()
+    await notes.open()
     try:
-        snapshot = await _make(notes, document, console)
+        snapshot = await _make(notes, document, console, work)
         seconds = time.monotonic() - began
         results = await _results(notes, snapshot, folder, path)
         cost = await cost_of(notes, snapshot.flow_id)
@@ -52,18 +53,11 @@ async def run_demo(path: Path, folder: Path) -> int:
     return code
 
 
-def offline_settings(work: Path) -> Settings:
-    """The default settings with everything below `work`, and nothing asked of the network whatever keys there are."""
-    return Settings(
-        database_url=f"sqlite:///{work}/study_notes.db",
-        files_dir=work / "files",
-        ai_provider_chain=(OFFLINE,),
-        image_provider="offline",
-    )
-
-
-async def _make(notes: StudyNotes, document: Document, console: Console) -> Snapshot:
+async def _make(notes: StudyNotes, document: Document, console: Console, work: Path) -> Snapshot:
     submitted = await notes.pipeline.submit(document.as_input(Wishes(user_id=LEARNER)))
+    if await be_killed_on_the_way(work):
+        console.print("a first worker was killed (kill -9) after the model's first answer; a second one goes on\n")
+    await notes.start()
     with display_on(console) as display:
         while True:
             snapshot = await look(notes, LEARNER, submitted.source_id)

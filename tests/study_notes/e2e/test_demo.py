@@ -39,6 +39,8 @@ def assert_good(done: subprocess.CompletedProcess[str], folder: Path, name: str)
     assert done.stderr == ""
     assert "100 %" in done.stdout
     assert "Made by the offline model" in done.stdout
+    assert "a first worker was killed (kill -9)" in done.stdout
+    assert re.search(r"The killed worker had made 1 of them, of [\d,]+ tokens .*: not paid for again", done.stdout)
     for line in ("Write the lesson", "Assemble the note", "Make quiz and cards", "from start to end"):
         assert re.search(rf"{line}.*\d+\.\d\d", done.stdout), line
     quiz = json.loads((folder / f"{name}.quiz.json").read_text())
