@@ -29,7 +29,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Study notes: a document becomes a note with pictures, a quiz and flashcards.",
+    help="Study notes: a document, picture, recording or video becomes a note with pictures, a quiz and flashcards.",
 )
 
 

@@ -228,6 +228,28 @@ async def test_sn_14_chunks_already_heard_are_not_paid_for_again(tmp_path: Path,
     assert media.most_in_flight <= 2
 
 
+async def test_sn_24_a_transcription_that_ends_without_its_handler_fails_its_source(
+    tmp_path: Path, url: str | None, media: MediaWires, held: threading.Event
+) -> None:
+    media.tone_faults[ELEVENLABS, 400] = faults.stall(held)
+    async with system(tmp_path, url=url, **media.settings("elevenlabs"), job_attempts=1) as notes:
+        await notes.start()
+        source_id = await submit_file(notes, SourceType.AUDIO, recording("mp3", [400], 1.0))
+        await until(lambda: media.tones[ELEVENLABS])
+        (job,) = await jobs(notes, source_id)
+        await notes.engine.cancel(job.id, reason="an operator stopped it")
+
+        async def is_over() -> bool:
+            return (await status(notes, source_id)).status.is_terminal
+
+        await until(is_over)
+        view = await status(notes, source_id)
+        retried = await notes.pipeline.retry(USER, source_id)
+    assert (view.status, view.stage) == (SourceStatus.FAILED, Stage.TRANSCRIPTION_FAILED)
+    assert "an operator stopped it" in (view.error or "")
+    assert retried.source.stage is Stage.TRANSCRIPTION_PENDING
+
+
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder in which everything temporary of this process is made."""
