@@ -1,4 +1,4 @@
-"""Study notes: a document becomes a note with pictures, a quiz and flashcards."""
+"""Study notes: a document, picture, recording or video becomes a note with pictures, a quiz and flashcards."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

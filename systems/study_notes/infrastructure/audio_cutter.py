@@ -1,25 +1,20 @@
 """Measures and cuts recordings: a program of its own, `python -m systems.study_notes.infrastructure.audio_cutter`.
 
-`length KIND FILE` prints the length in seconds; `piece KIND FILE START SECONDS` writes that part to standard output as
-FLAC (16 kHz, one channel, 16 bits). What cannot be read is one line on standard error and exit code 3.
-
-FFmpeg's libraries read files that anybody may have made. They do so here, away from the worker's memory, keys and
-connections, with limits on memory, time and files, and this process can be killed at any moment.
+`length KIND FILE` writes the length in seconds, `piece KIND FILE START SECONDS` that part as FLAC (16 kHz, one channel,
+16 bits). FFmpeg's libraries read files that anybody may have made: see `apart`.
 """
 
 import io
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from systems.study_notes.infrastructure.apart import Unreadable, run
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-UNREADABLE = 3
-_MEMORY_BYTES = 2 * 2**30
-_CPU_S = 900
 _MAX_LENGTH_S = 100 * 3600
 _DEMUXERS = {"mp3": "mp3", "wav": "wav", "m4a": "mov", "ogg": "ogg", "webm": "matroska"}
 _RATE = 16_000
@@ -27,29 +22,20 @@ _RATE = 16_000
 _RUN_UP_S = 2.0
 
 
-class Unreadable(Exception):
-    """The reason in words."""
-
-
-def main(arguments: list[str]) -> int:
-    """Do what the arguments say; the exit code."""
-    _limit_resources()
-    # Loaded after the limits and only here: it takes half a second, and is in an extra.
+def work(arguments: Sequence[str]) -> bytes:
+    """Do what the arguments say. Raises `Unreadable`."""
+    # Loaded only here: it takes half a second, and is in an extra.
     import av  # noqa: PLC0415
 
     what, kind, path, *span = arguments
     try:
         with av.open(path, format=_DEMUXERS[kind], options={"protocol_whitelist": "file"}) as container:
             if what == "length":
-                sys.stdout.write(f"{length_s(container):.3f}\n")
-            else:
-                sys.stdout.buffer.write(piece(container, float(span[0]), float(span[1])))
-    except Unreadable as error:
-        return _refuse(str(error))
+                return f"{length_s(container):.3f}".encode()
+            return piece(container, float(span[0]), float(span[1]))
     except (av.FFmpegError, ValueError, MemoryError) as error:
         # Not the whole text: it names the file.
-        return _refuse(str(getattr(error, "strerror", None) or type(error).__name__))
-    return 0
+        raise Unreadable(str(getattr(error, "strerror", None) or type(error).__name__)) from error
 
 
 def length_s(container: "InputContainer") -> float:
@@ -129,22 +115,5 @@ def _sound(container: "InputContainer") -> "AudioStream":
     return container.streams.audio[0]
 
 
-def _limit_resources() -> None:
-    try:
-        import resource  # noqa: PLC0415
-    except ImportError:  # not on this system
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Nothing is written to any file.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-
-
-def _refuse(reason: str) -> int:
-    sys.stderr.write(reason.replace("\n", " ") + "\n")
-    return UNREADABLE
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run(work)

@@ -10,12 +10,14 @@ from systems.study_notes.application.ports import PdfPages, Picture
 from systems.study_notes.domain.errors import PermanentSourceError
 from systems.study_notes.domain.file_kinds import HEAD_BYTES, is_pdf
 from systems.study_notes.domain.text import has_words
+from systems.study_notes.infrastructure.apart import apart
 from systems.study_notes.infrastructure.files import StoredFiles
 from systems.study_notes.infrastructure.html_text import html_to_text
-from systems.study_notes.infrastructure.pdf_file import page_picture, pages_of
+from systems.study_notes.infrastructure.pdf_file import pages_of
 from systems.study_notes.infrastructure.pdf_text import NOTHING_READ, read_pdf
 from systems.study_notes.infrastructure.plain_text import NotText, decode
 
+_PAINTER = "systems.study_notes.infrastructure.pdf_painter"
 _HTML_START = re.compile(r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
 _HTML_TAG = re.compile(r"<(?:p|div|h[1-6]|ul|ol|table|article|section|span|br)\b[^>]*>", re.IGNORECASE)
 _BINARY_MARKS = {
@@ -82,7 +84,8 @@ class Documents:
 
     async def pdf_picture(self, storage_path: str, page: int) -> Picture:
         """See the port."""
-        return Picture(await asyncio.to_thread(page_picture, await self._pdf(storage_path), page), "image/png")
+        path = await self._pdf(storage_path)
+        return Picture(await apart("the PDF", _PAINTER, str(path.absolute()), str(page)), "image/png")
 
     async def _pdf(self, storage_path: str) -> Path:
         try:

@@ -54,9 +54,10 @@ async def make_note(notes: StudyNotes, named: str, wishes: Wishes, console: Cons
 
     Raises `Unusable` before any work begins.
     """
-    await notes.start()
+    await notes.open()
     try:
         source_id = await submit(notes, named, wishes)
+        await notes.start()
         with display_on(console) as display:
             while not (snapshot := await look(notes, wishes.user_id, source_id)).is_over:
                 display.show(snapshot)

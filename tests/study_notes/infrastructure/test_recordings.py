@@ -1,21 +1,18 @@
 """Recordings of every kind, measured and cut by the program that does it."""
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
-import psutil
 import pytest
 
-from systems.study_notes.domain.errors import PermanentSourceError, StageError
+from systems.study_notes.domain.errors import PermanentSourceError
 from systems.study_notes.domain.file_kinds import Recording
-from systems.study_notes.infrastructure import recordings
-from systems.study_notes.infrastructure.audio_cutter import Unreadable, length_s
+from systems.study_notes.infrastructure.apart import Unreadable
+from systems.study_notes.infrastructure.audio_cutter import length_s
 from systems.study_notes.infrastructure.files import StoredFiles
 from systems.study_notes.infrastructure.recordings import StoredRecordings
-from tests.study_notes.flow.support import until
 from tests.study_notes.recordings import recording, samples_of, tone_of
 
 TONES = [400, 700, 1000, 1300, 1600]
@@ -87,49 +84,6 @@ async def test_a_playlist_that_names_other_files_is_no_recording(files: StoredFi
 async def test_a_file_that_has_gone_is_refused(files: StoredFiles) -> None:
     with pytest.raises(PermanentSourceError, match="is gone"):
         await StoredRecordings(files).length_s("00/" + "0" * 32)
-
-
-async def test_the_program_gets_no_keys(files: StoredFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = tmp_path / "environment"
-    program = tmp_path / "tells_its_environment.py"
-    program.write_text(f"import os, pathlib; pathlib.Path({str(told)!r}).write_text(repr(dict(os.environ))); print(1)")
-    monkeypatch.setenv("ELEVENLABS_API_KEY", "very-secret")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(recordings, "_PROGRAM", "tells_its_environment")
-    await StoredRecordings(files).length_s(await stored(files, recording("wav", [500], 0.1)))
-    assert "very-secret" not in told.read_text()
-
-
-async def test_a_program_that_breaks_may_be_run_again(
-    files: StoredFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "breaks.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(recordings, "_PROGRAM", "breaks")
-    with pytest.raises(StageError, match="exit code -11"):
-        await StoredRecordings(files).length_s(await stored(files, recording("wav", [500], 0.1)))
-
-
-async def test_the_program_ends_with_whoever_waits_for_it(
-    files: StoredFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    began = tmp_path / "began"
-    (tmp_path / "sleeps.py").write_text(f"import pathlib, time; pathlib.Path({str(began)!r}).touch(); time.sleep(600)")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(recordings, "_PROGRAM", "sleeps")
-    path = await stored(files, recording("wav", [500], 0.1))
-    cutting = asyncio.create_task(StoredRecordings(files).length_s(path))
-    await until(began.exists)
-    assert _programs()
-    cutting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await cutting
-    assert not _programs()
-
-
-def _programs() -> list[psutil.Process]:
-    children = psutil.Process().children()
-    return [child for child in children if child.is_running() and "sleeps" in child.cmdline()]
 
 
 def test_a_recording_without_end_is_refused() -> None:
