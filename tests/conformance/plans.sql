@@ -64,3 +64,18 @@ SELECT job_id(n), 'plan', 1, CASE WHEN n % 2 = 0 THEN 42 ELSE 41 END, 0, 1, 15, 
 FROM (SELECT generate_series(1, 50000) UNION ALL SELECT generate_series(6000001, 6001000)) numbers(n);
 INSERT INTO penstock.stream_chunks (job_id, name, version, start, text)
 SELECT s.job_id, 'plan', 1, 3 * c, 'abc' FROM penstock.streams s, generate_series(0, 4) c;
+
+INSERT INTO penstock.calls (
+    id, provider, model, tried, opened_at, closed_at, outcome, input_tokens, output_tokens, cost, tenant, kind)
+SELECT job_id(n), 'p', 'm', 1, n, n + 1, 'answered', 1, 1, 1, 't' || n % 1000, 'work' FROM generate_series(1, 200000) n;
+INSERT INTO penstock.calls (id, provider, model, tried, opened_at, tenant, kind)
+SELECT job_id(200000 + n), 'p', 'm', 1, n, 't', 'work' FROM generate_series(1, 200) n;
+INSERT INTO penstock.usage_sinks (name, since) VALUES ('stripe', 0), ('other', 0);
+INSERT INTO penstock.usage_owed (sink, call_id, due_at, refused_at)
+SELECT 'stripe', job_id(n), n, CASE WHEN n % 2 = 0 THEN n END FROM generate_series(150001, 200000) n;
+INSERT INTO penstock.budgets (name, source, unit, amount, tenant, tz, shape, changed_at)
+VALUES ('each', 'code', 'tokens', 100, '*', 'UTC', 'shape', 0);
+INSERT INTO penstock.budget_windows (budget, shape, tenant, kind, flow, start, ends_at, amount)
+SELECT 'each', 'shape', 't' || n % 1000, '', '', n / 1000, n / 1000 + 1, 100 FROM generate_series(0, 99999) n;
+INSERT INTO penstock.budget_waits (job_id, budget, shape, tenant, kind, flow, start, released)
+SELECT job_id(4000000 + n), 'each', 'shape', 't', '', '', 0, n % 2 = 0 FROM generate_series(1, 10000) n;

@@ -32,7 +32,10 @@ NOW = 10_000_000
 MOST_ROWS = 3_000
 """Rows that one step of a plan may touch; the largest batch here is 1,000 jobs."""
 MOST_CLAIM_PAGES = 2_000
-LARGE = ("jobs", "events", "edges", "flows", "streams", "stream_chunks")
+LARGE = (
+    "jobs", "events", "edges", "flows", "streams", "stream_chunks", "calls", "usage_owed", "budget_windows",
+    "budget_waits",
+)  # fmt: skip
 CALLERS = Frame(begin=DURABLE.begin[:1], end=DURABLE.end)
 """A transaction that the application began: none of our settings hold."""
 
@@ -85,6 +88,11 @@ SETTLED = [{"id": job(n), "claim": 42, "state": "completed", "attempt": 1, "resu
 STREAMED = {"claim": 42, "attempt": 1, "name": "plan", "part": 0, "end": 19, "cut": False}
 CHUNK = {"name": "plan", "version": 2, "start": 15, "text": "text"}
 PRUNED: dict[str, Any] = {"queue": "q", "now": NOW, "limit": 500}
+CALLED = [{"id": job(200_000 + n), "at": 9, "outcome": "answered", "input": 1, "output": 1} for n in range(1, 101)]
+OWED = [{"sink": "stripe", "call_id": job(150_000 + n), "due_at": NOW, "problem": "busy"} for n in range(1, 101)]
+WINDOW = {"budget": "each", "shape": "shape", "kind": "", "flow": "", "spent": 1, "reserved": 0}
+WINDOWS = [WINDOW | {"tenant": f"t{n}", "start": n} for n in range(100)]
+HELD = [window | {"job_id": job(4_000_000 + n)} for n, window in enumerate(WINDOWS, start=1)]
 READ: dict[str, Any] = {"limit": 100, "stream": None, "subject": None, "types": None}
 
 CASES = [
@@ -120,6 +128,18 @@ CASES = [
     case("expired", now=NOW, limit=500),
     case("prunable", "of what is kept for a while", state="completed", before=5_000, **PRUNED),
     case("prunable", "of what is kept for ever", state="failed", before=-1, **PRUNED),
+    case("close_calls", rows=CALLED, was_unknown=False),
+    case("take_owed", sink="stripe", now=NOW, until=NOW, limit=100),
+    case("put_owed", until=1, rows=OWED),
+    case("pay_owed", sink="stripe", ids=[one["call_id"] for one in OWED]),
+    case("metered_calls", ids=[job(n) for n in range(1, 101)]),
+    case("prune_calls", before=NOW, limit=500),
+    case("lock_windows", keys=WINDOWS),
+    case("write_windows", rows=WINDOWS),
+    case("put_waits", rows=HELD),
+    case("prune_windows", before=200, limit=500),
+    case("wake_budgeted", shared=True, ids=[one["job_id"] for one in HELD], now=NOW, strict_step=STRICT_STEP),
+    case("drop_waits", shared=True, ids=[one["job_id"] for one in HELD]),
 ]  # fmt: skip
 
 
@@ -291,3 +311,5 @@ def test_the_cases_do_what_they_are_to_measure(crowd: Crowd) -> None:
     assert rows["write_progress"] == rows["write_streams"] == 495
     assert (rows["streams_of"], rows["stream_chunks"]) == (1, 3)
     assert rows["read_events far behind"] == 100
+    assert rows["close_calls"] == rows["take_owed"] == rows["metered_calls"] == rows["lock_windows"] == 100
+    assert rows["prune_calls"] == 500

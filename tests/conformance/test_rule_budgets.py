@@ -24,6 +24,7 @@ from penstock.operations import BudgetView
 from penstock.store.base import Store
 from penstock.store.programs.budgets import prune_windows
 from penstock.store.programs.calls import close_lost_calls
+from penstock.store.programs.upkeep import prune
 from tests.conformance.conftest import MakeStore
 from tests.conformance.databases import Database
 from tests.support.clock import MovableClock
@@ -535,6 +536,16 @@ async def test_windows_are_pruned_when_they_are_over_and_nothing_is_under_way(
     await closed(ledger, left)
     assert await store.run(prune_windows(clock.now())) == 1, "the day that is over"
     assert sorted(database.select("SELECT budget FROM ~budget_windows")) == [("all",), ("f",)]
+
+
+async def test_what_held_a_job_goes_with_it(
+    store: Store, engine: Penstock, worker: HandWorker, database: Database, clock: MovableClock
+):
+    job = await held(ledger_of(store, Budget("b", tokens=0)), worker, engine)
+    await engine.cancel(job.id)
+    clock.advance(timedelta(days=31))
+    assert await store.run(prune(clock.now())) == 1
+    assert database.select("SELECT job_id FROM ~budget_waits") == []
 
 
 async def test_changes_and_calls_in_any_order_do_not_wait_for_each_other_for_ever(

@@ -89,7 +89,7 @@ def unset_budget(name: str, now: int) -> Steps[tuple[str, int] | None]:
 @program
 def prune_windows(before: int, limit: int = 1_000) -> Steps[int]:
     """Delete windows that ended before then, or whose flow is gone; answers how many."""
-    return len((yield Call("prune_windows", {"before": before, "limit": limit})))
+    return len((yield Call("prune_windows", {"before": before, "limit": limit}, only=True)))
 
 
 def wake_budgeted(job_ids: Sequence[str], now: int) -> Steps[int]:

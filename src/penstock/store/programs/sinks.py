@@ -64,8 +64,8 @@ def settle_owed(sink: str, until: int, paid: Sequence[str], put: Sequence[Put]) 
     if paid:
         yield Call("pay_owed", {"sink": sink, "ids": codec.ids(paid)})
     if put:
-        rows = codec.rows([one._asdict() for one in put])
-        yield Call("put_owed", {"sink": sink, "until": until, "rows": rows})
+        rows = codec.rows([one._asdict() | {"sink": sink} for one in put])
+        yield Call("put_owed", {"until": until, "rows": rows})
 
 
 @program

@@ -12,7 +12,6 @@ CREATE TABLE penstock.usage_owed (
     unsure_since bigint,
     problem      text,
     refused_at   bigint,
-    PRIMARY KEY (sink, call_id)
+    PRIMARY KEY (call_id, sink)
 );
 CREATE INDEX usage_due ON penstock.usage_owed (sink, due_at) WHERE refused_at IS NULL;
-CREATE INDEX usage_call ON penstock.usage_owed (call_id);

@@ -32,14 +32,15 @@ WHERE budget = :name AND shape = :shape AND (ends_at IS NULL OR ends_at > :now)
   AND (amount <> :amount OR warn_at IS DISTINCT FROM :warn_at);
 
 -- name: lock_windows
--- In the order of their keys, so that no two wait for each other.
+-- In the order of their keys, so that no two wait for each other. One look-up for each, whatever the planner thinks of
+-- how many windows there are: so are all joins of these tables written.
 SELECT w.budget, w.shape, w.tenant, w.kind, w.flow, w.start, w.ends_at, w.amount, w.warn_at, w.spent, w.reserved,
        w.warned_at, w.spent_at
 FROM penstock.budget_windows w
-WHERE (w.budget, w.shape, w.tenant, w.kind, w.flow, w.start) IN (
-    SELECT budget, shape, tenant, kind, flow, start
-    FROM json_to_recordset(:keys::json) AS k(
-        budget text, shape text, tenant text, kind text, flow text, start bigint))
+JOIN json_to_recordset(:keys::json) AS k(
+    budget text, shape text, tenant text, kind text, flow text, start bigint)
+    ON w.budget = ANY (ARRAY[k.budget]) AND w.shape = ANY (ARRAY[k.shape]) AND w.tenant = ANY (ARRAY[k.tenant])
+   AND w.kind = ANY (ARRAY[k.kind]) AND w.flow = ANY (ARRAY[k.flow]) AND w.start = ANY (ARRAY[k.start])
 ORDER BY w.budget, w.shape, w.tenant, w.kind, w.flow, w.start FOR UPDATE OF w;
 
 -- name: make_windows
@@ -60,8 +61,8 @@ UPDATE penstock.budget_windows w SET
 FROM json_to_recordset(:rows::json) AS r(
     budget text, shape text, tenant text, kind text, flow text, start bigint, spent bigint, reserved bigint,
     warned_at bigint, spent_at bigint)
-WHERE w.budget = r.budget AND w.shape = r.shape AND w.tenant = r.tenant AND w.kind = r.kind AND w.flow = r.flow
-  AND w.start = r.start;
+WHERE w.budget = ANY (ARRAY[r.budget]) AND w.shape = ANY (ARRAY[r.shape]) AND w.tenant = ANY (ARRAY[r.tenant])
+  AND w.kind = ANY (ARRAY[r.kind]) AND w.flow = ANY (ARRAY[r.flow]) AND w.start = ANY (ARRAY[r.start]);
 
 -- name: open_windows
 -- The fullest first.
@@ -104,14 +105,12 @@ DELETE FROM penstock.budget_waits
 WHERE job_id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid));
 
 -- name: prune_windows
--- Windows that ended before then, or whose flow is gone, with nothing under way in them; and waits of jobs that are over.
-WITH over AS (
-    DELETE FROM penstock.budget_waits WHERE job_id = ANY (ARRAY(
-        SELECT w.job_id FROM penstock.budget_waits w LEFT JOIN penstock.jobs j ON j.id = w.job_id
-        WHERE j.finished_at IS NOT NULL OR j.id IS NULL LIMIT :limit))
-)
-DELETE FROM penstock.budget_windows w WHERE w.ctid = ANY (ARRAY(
-    SELECT w.ctid FROM penstock.budget_windows w
-    WHERE w.reserved = 0 AND (w.ends_at < :before OR (w.flow <> '' AND NOT EXISTS (
-        SELECT FROM penstock.flows f WHERE f.id = nullif(w.flow, '')::uuid))) LIMIT :limit FOR UPDATE SKIP LOCKED))
+-- Windows that ended before then, or whose flow is gone, with nothing under way in them.
+DELETE FROM penstock.budget_windows w WHERE w.reserved = 0 AND w.ctid = ANY (ARRAY(
+    (SELECT ctid FROM penstock.budget_windows
+     WHERE ends_at < :before AND ends_at IS NOT NULL AND reserved = 0 ORDER BY ends_at LIMIT :limit)
+    UNION ALL
+    (SELECT f.ctid FROM penstock.budget_windows f
+     WHERE f.flow <> '' AND f.reserved = 0 AND NOT EXISTS (
+         SELECT FROM penstock.flows WHERE id = nullif(f.flow, '')::uuid OFFSET 0) LIMIT :limit)))
 RETURNING w.budget;

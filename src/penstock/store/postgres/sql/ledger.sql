@@ -11,7 +11,7 @@ FROM json_to_recordset(:rows::json) AS c(
 
 -- name: close_calls
 -- A call closes once. `was_unknown`: the leader has closed it, and what it came to is known all the same. Sinks are owed
--- what is known for good.
+-- what is known for good. `num_nulls`, so that the index of all open calls does not offer itself.
 WITH ended AS (
     UPDATE penstock.calls c SET
         closed_at = r.at, outcome = r.outcome, input_tokens = r.input, output_tokens = r.output,
@@ -19,7 +19,7 @@ WITH ended AS (
     FROM json_to_recordset(:rows::json) AS r(
         id uuid, at bigint, outcome text, input integer, output integer, cached integer, cost bigint)
     WHERE c.id = ANY (ARRAY[r.id])
-      AND CASE WHEN :was_unknown THEN c.outcome = 'unknown' ELSE c.closed_at IS NULL END
+      AND CASE WHEN :was_unknown THEN c.outcome = 'unknown' ELSE num_nulls(c.closed_at) = 1 END
     RETURNING c.id, c.closed_at, c.outcome, c.output_tokens
 ), owed AS (
     INSERT INTO penstock.usage_owed (sink, call_id, due_at)

@@ -19,12 +19,12 @@ DELETE FROM penstock.usage_owed
 WHERE sink = :sink AND call_id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::uuid));
 
 -- name: put_owed
--- Unless another sender has taken it up meanwhile.
+-- Unless another sender has taken it up meanwhile. One look-up for each row, as in budgets.sql.
 UPDATE penstock.usage_owed o SET
     due_at = r.due_at, unsure_since = r.unsure_since, problem = r.problem, refused_at = r.refused_at
 FROM json_to_recordset(:rows::json) AS r(
-    call_id uuid, due_at bigint, unsure_since bigint, problem text, refused_at bigint)
-WHERE o.sink = :sink AND o.call_id = ANY (ARRAY[r.call_id]) AND o.due_at = :until;
+    sink text, call_id uuid, due_at bigint, unsure_since bigint, problem text, refused_at bigint)
+WHERE o.call_id = ANY (ARRAY[r.call_id]) AND o.sink = ANY (ARRAY[r.sink]) AND o.due_at = :until;
 
 -- name: list_sinks
 SELECT s.name, s.since, count(o.call_id) FILTER (WHERE o.refused_at IS NULL),

@@ -107,6 +107,7 @@ WITH ids AS MATERIALIZED (
    g AS (DELETE FROM penstock.signals USING ids WHERE job_id = ids.id),
    h AS (DELETE FROM penstock.streams USING ids WHERE job_id = ids.id),
    c AS (DELETE FROM penstock.stream_chunks USING ids WHERE job_id = ids.id),
+   w AS (DELETE FROM penstock.budget_waits USING ids WHERE job_id = ids.id),
    d AS (DELETE FROM penstock.edges USING ids WHERE child_id = ids.id)
 DELETE FROM penstock.jobs j USING ids WHERE j.id = ids.id AND j.finished_at IS NOT NULL RETURNING j.id;
 

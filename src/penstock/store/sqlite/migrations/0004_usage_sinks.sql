@@ -12,7 +12,6 @@ CREATE TABLE penstock_usage_owed (
     unsure_since integer,
     problem      text,
     refused_at   integer,
-    PRIMARY KEY (sink, call_id)
+    PRIMARY KEY (call_id, sink)
 ) WITHOUT ROWID;
 CREATE INDEX penstock_usage_due ON penstock_usage_owed (sink, due_at) WHERE refused_at IS NULL;
-CREATE INDEX penstock_usage_call ON penstock_usage_owed (call_id);

@@ -33,6 +33,8 @@ CREATE TABLE penstock_budget_windows (
     spent_at  integer,
     PRIMARY KEY (budget, shape, tenant, kind, flow, start)
 );
+CREATE INDEX penstock_budget_windows_ends ON penstock_budget_windows (ends_at) WHERE ends_at IS NOT NULL;
+CREATE INDEX penstock_budget_windows_flow ON penstock_budget_windows (flow) WHERE flow <> '';
 
 -- Which windows hold a job that waits for budgets: its steps may be held by several. Who changes a budget releases what it
 -- holds, and the job goes on: at once, or when its run has ended.

@@ -101,13 +101,14 @@ RETURNING id, (SELECT queue FROM penstock_lanes WHERE id = lane_id)
 DELETE FROM penstock_budget_waits WHERE job_id IN (SELECT value FROM json_each(:ids))
 
 -- name: prune_windows
--- Windows that ended before then, or whose flow is gone, with nothing under way in them; and waits of jobs that are over.
-DELETE FROM penstock_budget_waits WHERE job_id IN (
-    SELECT w.job_id FROM penstock_budget_waits w LEFT JOIN penstock_jobs j ON j.id = w.job_id
-    WHERE j.finished_at IS NOT NULL OR j.id IS NULL LIMIT :limit)
-;;
+-- Windows that ended before then, or whose flow is gone, with nothing under way in them.
 DELETE FROM penstock_budget_windows WHERE rowid IN (
-    SELECT w.rowid FROM penstock_budget_windows w
-    WHERE w.reserved = 0 AND (w.ends_at < :before OR (w.flow <> '' AND NOT EXISTS (
-        SELECT 1 FROM penstock_flows f WHERE f.id = w.flow))) LIMIT :limit)
+    SELECT * FROM (
+        SELECT rowid FROM penstock_budget_windows
+        WHERE ends_at < :before AND ends_at IS NOT NULL AND reserved = 0 ORDER BY ends_at LIMIT :limit)
+    UNION
+    SELECT * FROM (
+        SELECT w.rowid FROM penstock_budget_windows w
+        WHERE w.flow <> '' AND w.reserved = 0
+          AND NOT EXISTS (SELECT 1 FROM penstock_flows f WHERE f.id = w.flow) LIMIT :limit))
 RETURNING budget

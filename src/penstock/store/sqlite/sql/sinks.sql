@@ -22,11 +22,11 @@ DELETE FROM penstock_usage_owed WHERE sink = :sink AND call_id IN (SELECT value 
 UPDATE penstock_usage_owed AS o SET
     due_at = r.due_at, unsure_since = r.unsure_since, problem = r.problem, refused_at = r.refused_at
 FROM (
-    SELECT json_extract(value, '$.call_id') AS call_id, json_extract(value, '$.due_at') AS due_at,
-           json_extract(value, '$.unsure_since') AS unsure_since, json_extract(value, '$.problem') AS problem,
-           json_extract(value, '$.refused_at') AS refused_at
+    SELECT json_extract(value, '$.sink') AS sink, json_extract(value, '$.call_id') AS call_id,
+           json_extract(value, '$.due_at') AS due_at, json_extract(value, '$.unsure_since') AS unsure_since,
+           json_extract(value, '$.problem') AS problem, json_extract(value, '$.refused_at') AS refused_at
     FROM json_each(:rows)) AS r
-WHERE o.sink = :sink AND o.call_id = r.call_id AND o.due_at = :until
+WHERE o.call_id = r.call_id AND o.sink = r.sink AND o.due_at = :until
 
 -- name: list_sinks
 SELECT s.name, s.since, count(o.call_id) FILTER (WHERE o.refused_at IS NULL),

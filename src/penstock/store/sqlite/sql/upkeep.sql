@@ -108,6 +108,8 @@ DELETE FROM penstock_steps WHERE job_id IN (SELECT value FROM json_each(:ids))
 ;;
 DELETE FROM penstock_signals WHERE job_id IN (SELECT value FROM json_each(:ids))
 ;;
+DELETE FROM penstock_budget_waits WHERE job_id IN (SELECT value FROM json_each(:ids))
+;;
 DELETE FROM penstock_streams WHERE job_id IN (SELECT value FROM json_each(:ids))
 ;;
 DELETE FROM penstock_stream_chunks WHERE job_id IN (SELECT value FROM json_each(:ids))
