@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.ai import ModelRequest
-from penstock.ai.offline import distinct_phrases, lexicon_for, rank_phrases, split_sentences
+from penstock.ai.offline import detect_language, distinct_phrases, lexicon_for, rank_phrases, split_sentences
 from systems.learning_plans.application.plan_prompt import MINUTES, plan_data
 from systems.learning_plans.domain.entities import SkillLevel
 
@@ -130,7 +130,9 @@ def _of_notes(notes: str) -> list[Outline]:
     sentences = split_sentences(" ".join(notes.split()))
     if not sentences:
         return []
-    ranked = [phrase for phrase in rank_phrases(sentences, lexicon_for(notes, None)) if phrase.is_noun]
+    ranked = [
+        phrase for phrase in rank_phrases(sentences, lexicon_for(notes, detect_language(notes))) if phrase.is_noun
+    ]
     chosen: list[Outline] = []
     used: set[int] = set()
     # One term a sentence, as far as there are sentences.
