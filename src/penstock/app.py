@@ -16,7 +16,7 @@ from penstock.domain.states import JobState, JobStatus, status_of
 from penstock.errors import ConfigurationError, NotFound
 from penstock.events import EventLog
 from penstock.flows import FlowRef
-from penstock.ledger import Ledger, UsageSink
+from penstock.ledger import Cost, Ledger, UsageSink, cost_of
 from penstock.operations import (
     BudgetOperations,
     FlowOperations,
@@ -50,6 +50,7 @@ class Penstock:
     limits: what providers of models allow (`penstock.ai.ModelLimit`), kept by all processes of the database together.
     budgets: what model calls may cost (`penstock.ai.Budget`); what `penstock budgets set` says of one holds before it.
     usage_sinks: who besides the ledger is told what model calls used; its workers tell them, `close()` closes them.
+    cost: what a call costs (as `penstock.ledger.cost_of`), for models with prices of their own.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Penstock:
         limits: Sequence[ModelLimit] = (),
         budgets: Sequence[Budget] = (),
         usage_sinks: Sequence[UsageSink] = (),
+        cost: Cost = cost_of,
         **settings: Any,
     ) -> None:
         self.settings = load_settings(database_url=url, **settings)
@@ -74,7 +76,7 @@ class Penstock:
         self.events = EventLog(self.store)
         self.producer = Producer(self.store, self.keyring, self.settings.max_payload_bytes, self.jobs)
         self.ledger = Ledger(
-            self.store, limits=limits, budgets=_distinct_budgets(budgets), sinks=_distinct(usage_sinks)
+            self.store, cost, limits=limits, budgets=_distinct_budgets(budgets), sinks=_distinct(usage_sinks)
         )
         self.sync = SyncPenstock(self)
         self.schedules: dict[str, Declared] = {}

@@ -39,7 +39,7 @@ class NoPrice(ConfigurationError):
     def __init__(self, budget: str, provider: str, model: str) -> None:
         super().__init__(
             f"budget {budget!r} is in dollars and no price is known for model {model!r} of {provider!r}: "
-            "give the budget in tokens, or the ledger a price (Ledger(cost=…))"
+            "give the budget in tokens, or the engine the price: Penstock(cost=…)"
         )
         self.budget = budget
         self.model = model

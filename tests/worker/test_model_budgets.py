@@ -124,6 +124,25 @@ async def test_a_model_without_a_price_fails_its_job_for_good(any_engine: Pensto
     assert "budget 'b' is in dollars and no price is known for model 'house-model-7' of 'openai'" in error.message
 
 
+async def test_a_price_of_ones_own_opens_the_way(sqlite_path: Path):
+    def cost(provider: str, model: str, sent: int | None, answered: int | None, cached: int | None) -> int | None:
+        return 5_000 if model == "house-model-7" else cost_of(provider, model, sent, answered, cached)
+
+    async with ModelServer() as server, Penstock(f"sqlite:///{sqlite_path}", cost=cost, **NO_PROFILE) as engine:
+        await engine.budgets.set("b", dollars="0.00001")
+        server.answer("A pipe.", times=2)
+        models = chain(engine, server, model="house-model-7")
+
+        async def handle(job: Job[Note]) -> str:
+            return answer_or_raise(await models.ask(QUESTION)).text
+
+        async with working(engine, handle):
+            for _ in range(2):
+                assert await (await engine.enqueue(Note())).result(20) == "A pipe."
+            await waits(engine, (await engine.enqueue(Note())).id)
+        await models.close()
+
+
 async def test_money_is_counted_as_the_ledger_counts_it(any_engine: Penstock):
     await any_engine.budgets.set("b", dollars=1, per="month", kind="*")
     async with ModelServer() as server:

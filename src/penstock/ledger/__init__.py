@@ -2,7 +2,7 @@
 
 from penstock.domain.spending import BudgetNearlySpent, BudgetSpent
 from penstock.ledger.book import Ledger
-from penstock.ledger.prices import cost_of
+from penstock.ledger.prices import Cost, cost_of
 from penstock.ledger.sinks import (
     Delivery,
     Later,
@@ -18,6 +18,7 @@ from penstock.ledger.sinks import (
 __all__ = [
     "BudgetNearlySpent",
     "BudgetSpent",
+    "Cost",
     "Delivery",
     "Later",
     "Ledger",

@@ -1,7 +1,7 @@
 """`Ledger`: the gate around model calls. It keeps limits and budgets, opens a row before each call, closes it after."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +12,7 @@ from penstock.domain.limits import ModelLimit, Rates
 from penstock.domain.options import moment_of
 from penstock.ledger.desk import CallDesk
 from penstock.ledger.pressure import Pressure
-from penstock.ledger.prices import cost_of
+from penstock.ledger.prices import Cost, cost_of
 from penstock.ledger.sinks import UsageSink
 from penstock.store.base import Store
 from penstock.store.programs.budgets import declare_budgets
@@ -22,8 +22,6 @@ from penstock.store.programs.sinks import declare_sinks
 if TYPE_CHECKING:  # who calls no models does not load them
     from penstock.ai.gate import CallEnd, CallInfo
 
-Cost = Callable[[str, str, int | None, int | None, int | None], int | None]
-"""As `cost_of`."""
 _CHARACTERS_A_TOKEN = 4
 """An estimate before the call; the provider's own count replaces it after."""
 
@@ -57,7 +55,7 @@ class Ledger:
         sinks: Sequence[UsageSink] = (),
     ) -> None:
         self._store = store
-        self._cost = cost
+        self.cost = cost
         self.sinks = tuple(sinks)
         self._budgets = tuple(budgets)
         self._is_declared = not (sinks or budgets)
@@ -108,7 +106,7 @@ class Ledger:
     def _most(self, provider: str, model: str, sent: int, answered: int | None) -> Most:
         """What a call may come to: its input as estimated, its answer as long as it may be."""
         answered = OUTPUT_TOKENS if answered is None else answered
-        return Most(sent + answered, self._cost(provider, model, sent, answered, None))
+        return Most(sent + answered, self.cost(provider, model, sent, answered, None))
 
     async def declare(self) -> None:
         """From now on its budgets hold, and its sinks are owed what calls use, also those of other processes.
@@ -138,7 +136,7 @@ class Ledger:
         told: what the provider said of its limits. late: it had been closed, and only what it used is new. While the
         store is away it stays open; the leader closes it as `unknown`.
         """
-        cost = self._cost(opened.call.provider, opened.call.model, input_tokens, output_tokens, cached_tokens)
+        cost = self.cost(opened.call.provider, opened.call.model, input_tokens, output_tokens, cached_tokens)
         now = self._store.clock.now()
         closed = ClosedCall(opened.id, now, outcome, input_tokens, output_tokens, cached_tokens, cost)
         await self._desk.close(End(opened.call, closed, opened.reserved, told, late))

@@ -1,7 +1,10 @@
 """What a call costs, by the bundled table of genai-prices (https://github.com/pydantic/genai-prices)."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
+Cost = Callable[[str, str, int | None, int | None, int | None], int | None]
+"""Provider, model, tokens sent, answered and cached -> billionths of a US dollar, as `cost_of`."""
 _FREE = "offline"
 """The provider whose calls cost nothing: no provider is asked."""
 

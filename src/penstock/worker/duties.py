@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from penstock.config import Settings
-from penstock.ledger import cost_of
+from penstock.ledger import Cost, cost_of
 from penstock.store.base import Store
 from penstock.store.programs.budgets import prune_windows
 from penstock.store.programs.calls import close_lost_calls
@@ -42,8 +42,8 @@ async def _number(store: Store, _now: int) -> None:
         pass
 
 
-async def _close_lost_calls(store: Store, now: int) -> None:
-    await store.run(close_lost_calls(now, cost_of))
+async def _close_lost_calls(cost: Cost, store: Store, now: int) -> None:
+    await store.run(close_lost_calls(now, cost))
 
 
 async def _prune_ledger(kept_us: int, store: Store, now: int) -> None:
@@ -53,13 +53,13 @@ async def _prune_ledger(kept_us: int, store: Store, now: int) -> None:
                 break
 
 
-def standard_duties(settings: Settings) -> tuple[Duty, ...]:
-    """The duties of every worker's leader."""
+def standard_duties(settings: Settings, cost: Cost = cost_of) -> tuple[Duty, ...]:
+    """The duties of every worker's leader. `cost`: what calls cost."""
     kept_us = timedelta(days=settings.ledger_days) // timedelta(microseconds=1)
     return (
         Duty("schedules", TICK_S, _tick),
         Duty("retention", PRUNE_S, _prune),
         Duty("event log", NUMBER_S, _number),
-        Duty("ledger", LEDGER_S, _close_lost_calls),
+        Duty("ledger", LEDGER_S, partial(_close_lost_calls, cost)),
         Duty("ledger retention", PRUNE_LEDGER_S, partial(_prune_ledger, kept_us)),
     )

@@ -103,7 +103,7 @@ class Parts:
             store, on_failure, worker=options.name, worker_id=lambda: registration.worker_id, lease_s=options.lease_s
         )
         self.maintenance = Maintenance(
-            store, self.leader, (*standard_duties(engine.settings), *plan.duties), on_failure,
+            store, self.leader, (*standard_duties(engine.settings, engine.ledger.cost), *plan.duties), on_failure,
             worker=options.name, worker_id=lambda: registration.worker_id, lease_s=options.lease_s,
         )  # fmt: skip
         self.usage = UsageSender(store, engine.ledger, on_failure)

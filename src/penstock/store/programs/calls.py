@@ -148,8 +148,8 @@ def _jobs_that_wait(asks: Sequence[Ask], verdicts: Sequence[Verdict]) -> Iterato
             yield ask.call.scope.job_id, verdict
 
 
-Price = Callable[[str, str, int | None, int | None], int | None]
-"""Provider, model, input and output tokens -> cost in billionths of a US dollar, None when no price is known."""
+Price = Callable[[str, str, int | None, int | None, int | None], int | None]
+"""Provider, model, tokens sent, answered and cached -> billionths of a US dollar, None when no price is known."""
 
 _GRACE_US = 60_000_000
 _OWNERLESS_US = 3_600_000_000
@@ -173,7 +173,7 @@ def close_lost_calls(now: int, price: Price, limit: int = 1_000) -> Steps[int]:
     locked = yield from lock_limits({}, {key for of in keys.values() for key in of}, now)
     purses = yield from lock_purses(key for of in budgets.values() for key in of)
     rows = [
-        ClosedCall(id_, now, UNKNOWN, sent, answered, None, price(provider, model, sent, answered))
+        ClosedCall(id_, now, UNKNOWN, sent, answered, None, price(provider, model, sent, answered, None))
         for id_, provider, model, sent, answered, *_ in lost
     ]
     closed = yield from _write_ends("close_calls", rows, was_unknown=False)
