@@ -12,7 +12,7 @@ from systems.learning_plans.domain.entities import Plan, PlanStatus, Wishes
 from systems.learning_plans.domain.errors import Conflict, InvalidInput, NotFound
 from systems.learning_plans.domain.priority import priority_of
 from systems.learning_plans.domain.tiers import QuotaKind
-from systems.learning_plans.domain.wishes import merged, read_wishes
+from systems.learning_plans.domain.wishes import ANY_WISHES, merged, read_wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,17 @@ async def accept_plan(uow: UnitOfWork, user_id: str, wishes: Wishes, now: dateti
     return Accepted(plan, priority_of(allowance.tier, wishes.topic), QuotaKind.PLAN, allowance)
 
 
-def changed_wishes(plan: Plan, overrides: Mapping[str, Any]) -> Wishes:
+def changed_wishes(wishes: Wishes, overrides: Mapping[str, Any]) -> Wishes:
     """The wishes of a regeneration. Raises `InvalidInput`."""
-    wishes, faults = merged(plan.wishes, overrides)
-    if wishes is None:
+    found, faults = merged(wishes, overrides)
+    if found is None:
         raise InvalidInput([(f"overrides.{field}", problem) for field, problem in faults])
-    return wishes
+    return found
+
+
+def check_overrides(overrides: Mapping[str, Any]) -> None:
+    """What is wrong with the request itself, before it is asked whose plan it is for. Raises `InvalidInput`."""
+    changed_wishes(ANY_WISHES, overrides)
 
 
 async def accept_regeneration(
@@ -81,7 +86,7 @@ async def accept_regeneration(
     `PlanTooLong`, `QuotaExceeded`, `TooManyPlans` (a failed plan would be active again)."""
     allowance = await hold_learner(uow, user_id, now)
     plan = await owned_plan(uow, user_id, plan_id)
-    wishes = changed_wishes(plan, overrides)
+    wishes = changed_wishes(plan.wishes, overrides)
     if plan.active_job_id is not None:
         raise Conflict("the plan is being made just now", plan.active_job_id)
     await allowance.check_rate()

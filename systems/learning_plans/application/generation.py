@@ -32,9 +32,13 @@ class GenerationContext:
     on_module: Callable[[int, str], None] = _nobody
 
 
+DETAILS = ("input_truncation", "normalization", "timing", "extended_timeout", "provider", "failure")
+"""What the details of every AI run hold, None where it came to nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptReport:
-    """What is kept of one AI run. `details` is JSON: input truncation, normalisation, timing, provider, failure."""
+    """What is kept of one AI run. `details` is JSON, with the members `DETAILS`."""
 
     duration_ms: int
     modules_count: int
@@ -75,6 +79,7 @@ UNEXPECTED = "something unexpected stopped the making of the plan"
 def unexpected(error: Exception, duration_ms: int) -> GenerationFailure:
     """The failure that an error is which nobody foresaw."""
     message = f"{UNEXPECTED} ({type(error).__name__})"
-    details = {"failure": {"classification": FailureClass.UNKNOWN.value, "retryable": True, "message": message}}
+    failure = {"classification": FailureClass.UNKNOWN.value, "retryable": True, "message": message}
+    details = {**dict.fromkeys(DETAILS), "extended_timeout": False, "failure": failure}
     report = AttemptReport(duration_ms, 0, 0, False, False, False, None, details)
     return GenerationFailure(FailureClass.UNKNOWN, True, message, report)

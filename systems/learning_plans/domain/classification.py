@@ -31,9 +31,10 @@ _OF_PROVIDER = {
     "timeout": FailureClass.TIMEOUT,
     # The chain's own cap of calls for one request: the provider failed before it.
     "capped": FailureClass.PROVIDER_ERROR,
-    # A provider refused the request itself (400, 404, 422): the learner's data is not what is wrong with it.
+    # A provider refused the request itself (400, 404, 422): one more error of a provider, not of the learner's data.
     "validation": FailureClass.PROVIDER_ERROR,
 }
+_NO_USE_AGAIN: frozenset[ModelErrorKind] = frozenset({"auth", "content_filter", "context_too_long"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,13 @@ class Causes:
     """What is known of a failed attempt.
 
     forced: the class is settled already; timed_out: the deadline has passed; provider: the kind of the provider's
-    failure and whether it is retryable; parser: what reading the answer came to.
+    failure; parser: what reading the answer came to.
     """
 
     forced: FailureClass | None = None
     timed_out: bool = False
     parser: FailureClass | None = None
     provider: ModelErrorKind | None = None
-    provider_retryable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def classify(causes: Causes) -> Verdict:
         return _usual(causes.parser)
     if causes.provider is not None:
         found = _OF_PROVIDER.get(causes.provider, FailureClass.UNKNOWN)
-        return Verdict(found, causes.provider_retryable and found not in _FOR_GOOD)
+        return Verdict(found, causes.provider not in _NO_USE_AGAIN)
     return _usual(FailureClass.UNKNOWN)
 
 

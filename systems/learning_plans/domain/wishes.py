@@ -17,6 +17,9 @@ FIELDS = ("topic", "notes", "skill_level", "weekly_hours", "learning_style", "st
 CLEARABLE = frozenset({"notes", "start_date", "deadline_date"})
 """What a regeneration may set to null."""
 
+ANY_WISHES = Wishes("any topic", None, SkillLevel.BEGINNER, 0, LearningStyle.MIXED)
+"""Good ones, for looking at changes whatever the plan is that they are for."""
+
 # Control characters and halves of surrogate pairs, which no database and no page takes.
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 

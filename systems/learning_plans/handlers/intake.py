@@ -11,6 +11,7 @@ from systems.learning_plans.application.accepting import (
     Accepted,
     accept_plan,
     accept_regeneration,
+    check_overrides,
     checked_wishes,
     owned_plan,
 )
@@ -56,6 +57,7 @@ class Intake:
 
     async def regenerate(self, user_id: str, plan_id: str, overrides: Mapping[str, Any]) -> Started:
         """Accept another making of a plan. Raises as `accept_regeneration`."""
+        check_overrides(overrides)
         async with self._desk.units() as uow:
             await self._settle_what_is_over(uow, plan_id)
             accepted = await accept_regeneration(uow, user_id, plan_id, overrides, self._desk.clock.now())

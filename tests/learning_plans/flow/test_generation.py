@@ -162,6 +162,9 @@ async def test_lp_07_each_cause_has_its_class_and_its_number_of_runs(
         [failed] = await plans.engine.events.read(stream="plans", subject=plan_id, types=["plan.failed"])
     assert (done["status"], done["attempts"], stands["status"]) == ("failed", runs, "failed")
     assert [one["classification"] for one in found] == [classification] * runs
+    assert set(found[0]["metadata"]) == {
+        "input_truncation", "normalization", "timing", "extended_timeout", "provider", "failure",
+    }  # fmt: skip
     assert done["error"].endswith(f"({classification})")
     assert (failed.data["classification"], failed.data["attempt"]) == (classification, runs)
 

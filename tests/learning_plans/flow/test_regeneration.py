@@ -76,6 +76,8 @@ async def test_lp_09_what_cannot_be_changed_is_refused_by_name(sqlite_url: str) 
         }  # fmt: skip
         for given in ({}, {"overrides": {"topic": "Mine"}}):
             assert (await eve.post(path, json=given)).status_code == 404
+        # The body is looked at before whose plan it is.
+        assert (await eve.post(path, json={"overrides": {"colour": "red"}})).status_code == 400
         assert (await client.post("/api/plans/nowhere/regenerate")).status_code == 404
         assert await rows(plans) | {"users": []} == before | {"users": []}
 

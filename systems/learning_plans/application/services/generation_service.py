@@ -6,6 +6,7 @@ from typing import Any
 
 from penstock.ai import AdaptiveTimeout, ModelAnswer, ModelFailure
 from systems.learning_plans.application.generation import (
+    DETAILS,
     UNEXPECTED,
     AttemptReport,
     GenerationContext,
@@ -113,9 +114,7 @@ def _taken(
 def _failed(run: "_Run", deadline: AdaptiveTimeout, failure: ModelFailure) -> GenerationFailure:
     run.timed(deadline)
     run.details["provider"] = {"name": failure.provider, "model": failure.model}
-    verdict = classify(
-        Causes(timed_out=deadline.timed_out, provider=failure.kind, provider_retryable=failure.retryable)
-    )
+    verdict = classify(Causes(timed_out=deadline.timed_out, provider=failure.kind))
     sentence = _SENTENCES[verdict.classification]
     return run.failure(verdict, f"{sentence}: {failure.message}", failure.retry_after_s)
 
@@ -132,7 +131,9 @@ class _Run:
         self._asked = asked
         self._began = time.monotonic()
         self.details: dict[str, Any] = {
-            "input_truncation": {"topic": asked.truncated_topic, "notes": asked.truncated_notes}
+            **dict.fromkeys(DETAILS),
+            "input_truncation": {"topic": asked.truncated_topic, "notes": asked.truncated_notes},
+            "extended_timeout": False,
         }
 
     def timed(self, deadline: AdaptiveTimeout) -> None:
