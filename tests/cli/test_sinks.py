@@ -53,7 +53,7 @@ def test_lists_sinks_with_what_they_are_owed_and_refuse(penstock: Program, refus
 
 
 def test_what_was_refused_is_retried_or_dropped(penstock: Program, refused: str) -> None:
-    assert penstock("sinks", "retry", "books").stdout == "1 calls are sent to books again\n"
+    assert penstock("sinks", "retry", "books").stdout == "calls sent to books again: 1\n"
     assert penstock("sinks", "refused", "books").stdout == "books has refused nothing\n"
     assert penstock.json("sinks", "list")[0]["owed"] == 1
     penstock.engine(lambda engine: send_owed(engine.store, Closed()))

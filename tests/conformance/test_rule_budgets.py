@@ -21,6 +21,7 @@ from penstock.domain.steps import NEVER, Suspended
 from penstock.ledger import Ledger
 from penstock.ledger.book import Opened
 from penstock.operations import BudgetView
+from penstock.operations.doctor import Level, examine
 from penstock.store.base import Store
 from penstock.store.programs.budgets import prune_windows
 from penstock.store.programs.calls import close_lost_calls
@@ -289,7 +290,7 @@ async def test_the_warning_and_the_end_are_told_once_under_concurrency(
 
 
 async def test_a_job_that_is_held_waits_without_an_attempt_until_the_window_turns(
-    store: Store, engine: Penstock, worker: HandWorker, clock: MovableClock
+    store: Store, engine: Penstock, worker: HandWorker, clock: MovableClock, database: Database
 ):
     ledger = ledger_of(store, Budget("b", dollars=1, per="day", tz="Asia/Tokyo"))
     await called(ledger)
@@ -304,6 +305,8 @@ async def test_a_job_that_is_held_waits_without_an_attempt_until_the_window_turn
         "until 2026-01-06 00:00 Asia/Tokyo",
     )
     assert (await one(engine)).waiting == 1
+    checks = {check.name: check for check in await examine(lambda: Penstock(store=database.new_store(clock)))}
+    assert (checks["budgets"].level, checks["budgets"].found) == (Level.WARN, "b holds 1 jobs")
     clock.move_to(turn - timedelta(seconds=1))
     await worker.fall_due()
     assert (await engine.get(job.id)).state is JobState.SCHEDULED

@@ -174,7 +174,13 @@ def test_money_is_exact():
     assert [Budget("b", dollars=one).rule.amount for one in (0.1, "0.1", Decimal("0.1"))] == [10 * CENT] * 3
     assert billionths("0.0000000001") == 1, "what is less than can be kept is not nothing"
     assert dollars(billionths("1234.567") or 0) == Decimal("1234.567")
-    assert [shown(n) for n in (0, CENT, 5 * 10**9, 12_345 * 10**8)] == ["$0.00", "$0.0100", "$5.00", "$1,234.50"]
+    assert [shown(n) for n in (0, 4_500, CENT, 5 * 10**9, 12_345 * 10**8)] == [
+        "$0.00",
+        "$0.0000045",
+        "$0.0100",
+        "$5.00",
+        "$1,234.50",
+    ]
 
 
 @pytest.mark.parametrize(

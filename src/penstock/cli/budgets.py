@@ -92,7 +92,7 @@ def _say(done: BudgetChange, as_json: bool, text: str) -> None:
     if as_json:
         print_json(done)
     else:
-        typer.echo(f"{text}, {done.resumed} jobs go on" if done.resumed else text)
+        typer.echo(f"{text}; jobs that go on: {done.resumed}" if done.resumed else text)
 
 
 def _dollars(text: str | None) -> str | None:

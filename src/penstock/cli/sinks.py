@@ -45,14 +45,14 @@ def refused(ctx: typer.Context, name: NameArgument, as_json: Json = False) -> No
 def retry(ctx: typer.Context, name: NameArgument, as_json: Json = False) -> None:
     """Send once more what a sink has refused, when what it complained of is put right."""
     count = run(ctx, lambda engine: engine.sinks.retry(name))
-    _say(as_json, {"sink": name, "retried": count}, f"{count} calls are sent to {name} again")
+    _say(as_json, {"sink": name, "retried": count}, f"calls sent to {name} again: {count}")
 
 
 @app.command(epilog=examples("penstock sinks drop stripe"))
 def drop(ctx: typer.Context, name: NameArgument, as_json: Json = False) -> None:
     """Let go what a sink has refused: it is not sent again. The ledger keeps it."""
     count = run(ctx, lambda engine: engine.sinks.drop(name))
-    _say(as_json, {"sink": name, "dropped": count}, f"{count} calls are not sent to {name}")
+    _say(as_json, {"sink": name, "dropped": count}, f"calls that {name} is not sent: {count}")
 
 
 @app.command(epilog=examples("penstock sinks forget stripe"))

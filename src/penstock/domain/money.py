@@ -22,6 +22,8 @@ def billionths(amount: object) -> int | None:
 
 
 def shown(billionths: int) -> str:
-    """For people: cents, and more digits where these are all there is."""
+    """For people: cents, more digits where these are all there is."""
     amount = dollars(billionths)
-    return f"${amount:,.2f}" if billionths == 0 or abs(amount) >= 1 else f"${amount:,.4f}"
+    if billionths == 0 or abs(amount) >= 1:
+        return f"${amount:,.2f}"
+    return f"${amount:.4f}" if abs(amount) >= Decimal("0.0001") else f"${amount:.9f}".rstrip("0")

@@ -38,6 +38,7 @@ class Check:
     advice: str | None = None
 
 
+_MOST_WINDOWS = 10_000
 _SINK_BEHIND_US = 3_600_000_000
 
 _MOST_STEPS = 10_000
@@ -74,6 +75,7 @@ class _Facts:
     ready_kinds: Sequence[Row]
     schedules: Sequence[Row]
     stored_steps: Sequence[Row]
+    budgets: Sequence[Row]
     sinks: Sequence[Row]
     lease_us: int
 
@@ -119,10 +121,8 @@ async def examine(build: Callable[[], Examined]) -> list[Check]:
     finally:
         await engine.store.close()
     checks += _database(engine.settings.database_url)
-    checks += [
-        look(facts) for look in (_clock, _workers, _leases, _handlers, _steps, _unserved, _paused, _schedules, _sinks)
-    ]
-    return checks
+    looks = (_clock, _workers, _leases, _handlers, _steps, _unserved, _paused, _schedules, _budgets, _sinks)
+    return checks + [look(facts) for look in looks]
 
 
 def worst(checks: Iterable[Check]) -> Level:
@@ -144,6 +144,7 @@ def _look(now: int, asked_at: int, lease_s: float) -> Steps[_Facts]:
         ready_kinds=(yield Call("list_kinds")),
         schedules=(yield Call("list_schedules")),
         stored_steps=(yield Call("stored_steps", {"limit": _MOST_STEPS})),
+        budgets=(yield Call("open_windows", {"now": now, "name": None, "limit": _MOST_WINDOWS})),
         sinks=(yield Call("list_sinks")),
         lease_us=int(lease_s * 1_000_000),
     )
@@ -263,6 +264,17 @@ def _schedules(facts: _Facts) -> Check:
         return Check("schedules", Level.OK, f"{len(facts.schedules)}, all declared")
     advice = "declare them again, or leave them: they do not fire"
     return Check("schedules", Level.WARN, f"no code declares {', '.join(gone)} any more", advice)
+
+
+def _budgets(facts: _Facts) -> Check:
+    holding: dict[str, int] = {}
+    for name, *_, waiting in facts.budgets:
+        holding[name] = holding.get(name, 0) + waiting
+    held = [f"{name} holds {jobs} jobs" for name, jobs in holding.items() if jobs]
+    if not held:
+        return Check("budgets", Level.OK, "none holds a job")
+    advice = "wait for the windows to turn, or penstock budgets set NAME with more"
+    return Check("budgets", Level.WARN, "; ".join(held), advice)
 
 
 def _sinks(facts: _Facts) -> Check:

@@ -65,12 +65,18 @@ WHERE w.budget = ANY (ARRAY[r.budget]) AND w.shape = ANY (ARRAY[r.shape]) AND w.
   AND w.kind = ANY (ARRAY[r.kind]) AND w.flow = ANY (ARRAY[r.flow]) AND w.start = ANY (ARRAY[r.start]);
 
 -- name: open_windows
--- The fullest first.
+-- The fullest first, each with the jobs that it holds.
+WITH waiting AS (
+    SELECT t.budget, t.shape, t.tenant, t.kind, t.flow, t.start, count(*) AS jobs
+    FROM penstock.budget_waits t JOIN penstock.jobs j ON j.id = t.job_id
+    WHERE NOT t.released AND j.state = 'scheduled' AND j.reason LIKE 'budget %' AND (:name::text IS NULL OR t.budget = :name)
+    GROUP BY t.budget, t.shape, t.tenant, t.kind, t.flow, t.start
+)
 SELECT w.budget, w.shape, w.tenant, w.kind, w.flow, w.start, w.ends_at, w.amount, w.warn_at, w.spent, w.reserved,
-       w.warned_at, w.spent_at, (SELECT count(*) FROM penstock.budget_waits t JOIN penstock.jobs j ON j.id = t.job_id
-           WHERE t.budget = w.budget AND t.shape = w.shape AND t.tenant = w.tenant AND t.kind = w.kind
-             AND t.flow = w.flow AND t.start = w.start AND NOT t.released AND j.state = 'scheduled' AND j.reason LIKE 'budget %')
+       w.warned_at, w.spent_at, coalesce(t.jobs, 0)
 FROM penstock.budget_windows w JOIN penstock.budgets b ON b.name = w.budget AND b.shape = w.shape
+LEFT JOIN waiting t ON t.budget = w.budget AND t.shape = w.shape AND t.tenant = w.tenant AND t.kind = w.kind
+    AND t.flow = w.flow AND t.start = w.start
 WHERE (w.ends_at IS NULL OR w.ends_at > :now) AND (:name::text IS NULL OR w.budget = :name)
   AND (b.source = 'set'
        OR NOT EXISTS (SELECT FROM penstock.budgets s WHERE s.name = b.name AND s.source = 'set'))
