@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tools import acceptance
-from tools.acceptance import STUDY_NOTES, System
+from tools.acceptance import STUDY_NOTES, SYSTEMS, System
 
 
-@pytest.mark.parametrize("system", [STUDY_NOTES], ids=lambda system: system.mark)
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.mark)
 def test_every_point_has_a_test(system: System) -> None:
     assert acceptance.missing(system) == []
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from systems.study_notes.domain.text import clean
+
 PAUSE_S = 2.0
 SHORTEST_S = 0.25
 _PARAGRAPH_WORDS = 100
@@ -25,7 +27,7 @@ class TimedText:
 
     def as_json(self) -> dict[str, object]:
         """For the source's metadata."""
-        return {"text": self.text, "start_s": self.start_s, "end_s": self.end_s}
+        return {"text": clean(self.text), "start_s": self.start_s, "end_s": self.end_s}
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ def test_parts_are_joined_where_the_sentence_goes_on() -> None:
     assert joined(["The wheel ", " turns.", "", "The stone grinds."]) == "The wheel turns.\n\nThe stone grinds."
 
 
+def test_what_is_kept_of_a_piece_can_be_stored_anywhere() -> None:
+    assert TimedText("a\x00b", 0.0, 1.0).as_json() == {"text": "ab", "start_s": 0.0, "end_s": 1.0}
+
+
 def test_a_piece_is_later_by_the_beginning_of_its_part() -> None:
     assert TimedText("a", 0.25, 0.5).later(300) == TimedText("a", 300.25, 300.5)
 

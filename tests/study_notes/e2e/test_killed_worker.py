@@ -70,7 +70,7 @@ async def test_sn_20_a_worker_killed_in_a_recording_leaves_nothing_and_pays_for_
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     settings = {
-        "DATABASE_URL": url, "FILES_DIR": str(tmp_path / "files"), "TMPDIR": str(temporary), "PENSTOCK_LEASE_S": "5",
+        "DATABASE_URL": url, "FILES_DIR": str(tmp_path / "files"), "TMPDIR": str(temporary), "PENSTOCK_LEASE_S": "8",
         "ELEVENLABS_API_KEY": ELEVENLABS_KEY, "ELEVENLABS_BASE_URL": f"{media.url}/elevenlabs", "AUDIO_CHUNK_S": "2",
         "QUIZ_MIN": "1", "FLASHCARDS_MIN": "1",
     }  # fmt: skip
