@@ -1,10 +1,8 @@
 """One open transaction with all repositories on it."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from systems.common.database.units import Units, committing, opening
 from systems.learning_plans.application.repositories import UnitOfWork
 from systems.learning_plans.infrastructure.curated_repository import SqlCurated
 from systems.learning_plans.infrastructure.plan_repository import SqlAttempts, SqlPlans
@@ -26,26 +24,11 @@ class SqlUnitOfWork:
         self.curated = SqlCurated(session)
 
 
-def read_units(reads: async_sessionmaker[AsyncSession]) -> Callable[[], AbstractAsyncContextManager[UnitOfWork]]:
+def read_units(reads: async_sessionmaker[AsyncSession]) -> Units[UnitOfWork]:
     """The port `ReadUnits`: each unit is one reading transaction that takes no write lock and is never committed."""
-
-    @asynccontextmanager
-    async def open_unit() -> AsyncIterator[UnitOfWork]:
-        async with reads() as session:
-            yield SqlUnitOfWork(session)
-
-    return open_unit
+    return opening(reads, SqlUnitOfWork)
 
 
-def write_units(
-    sessions: async_sessionmaker[AsyncSession],
-) -> Callable[[], AbstractAsyncContextManager[SqlUnitOfWork]]:
+def write_units(sessions: async_sessionmaker[AsyncSession]) -> Units[SqlUnitOfWork]:
     """The port `WriteUnits`: each unit commits at its exit, unless something is raised inside."""
-
-    @asynccontextmanager
-    async def open_unit() -> AsyncIterator[SqlUnitOfWork]:
-        async with sessions() as session:
-            yield SqlUnitOfWork(session)
-            await session.commit()
-
-    return open_unit
+    return committing(sessions, SqlUnitOfWork)

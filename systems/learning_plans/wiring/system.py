@@ -1,9 +1,5 @@
 """The system in one process."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +10,7 @@ from penstock import Penstock, Schedule
 from penstock.ai import LanguageModel, ModelChain, Provider
 from systems.common.build_id import build_id
 from systems.common.database.connections import Database, job_engine_url
+from systems.common.process import SystemProcess
 from systems.common.system_clock import SystemClock
 from systems.learning_plans.application.curation_ports import Clock, Search
 from systems.learning_plans.application.ports import UsageMeter
@@ -53,8 +50,6 @@ from systems.learning_plans.wiring.parts import (
 from systems.learning_plans.worker import QUEUES, PlanGenerationWorker
 
 _PACKAGE = Path(__file__).parents[1]
-_IDLE_POLL_S = 0.02
-_OPEN_STATES = ("ready", "running", "scheduled", "blocked")
 _SWEEP_EVERY = timedelta(minutes=5)
 _RETENTION_AT = "0 3 * * *"
 
@@ -76,16 +71,12 @@ class Users:
             await uow.users.set_tier(user_id, known, self._clock.now())
 
 
-class LearningPlans:
-    """The system in one process: its HTTP application, its engine and, once started, its worker.
-
-    `open` is enough for a process that only takes requests; `start` also runs jobs here.
-    """
+class LearningPlans(SystemProcess[PlanGenerationWorker]):
+    """The system in one process: its HTTP application, its engine and, once started, its worker."""
 
     def __init__(self, parts: Parts) -> None:
+        super().__init__(parts.engine, parts.database, QUEUES)
         self.settings = parts.settings
-        self.engine = parts.engine
-        self.database = parts.database
         self.build_id = build_id(_PACKAGE)
         self._parts = parts
         self._jobs = EngineJobs(parts.engine)
@@ -104,43 +95,6 @@ class LearningPlans:
         self.app: FastAPI = create_app(self._services(), self._lifespan)
         parts.engine.schedule(JobType.PLAN_STUCK_SWEEP, Schedule(every=_SWEEP_EVERY), PlanStuckSweep())
         parts.engine.schedule(JobType.JOB_RETENTION, Schedule(cron=_RETENTION_AT), JobRetention())
-        self._worker: PlanGenerationWorker | None = None
-        self._is_open = False
-
-    async def open(self) -> None:
-        """Make or migrate the tables and connect. Doing it twice is no error."""
-        if self._is_open:
-            return
-        await migrate(self.database)
-        await self.engine.store.migrate()
-        await self.engine.open()
-        self._is_open = True
-
-    async def close(self) -> None:
-        """Close all connections."""
-        if not self._is_open:
-            return
-        self._is_open = False
-        await self.engine.close()
-        await self.database.close()
-        await self._parts.web.aclose()
-        await self._parts.meter.close()
-        if isinstance(self._parts.provider, ModelChain):
-            await self._parts.provider.close()
-
-    async def start(self) -> None:
-        """Open, and run jobs in this process."""
-        await self.open()
-        if self._worker is None:
-            self._worker = self.worker()
-            await self._worker.start()
-
-    async def stop(self) -> int:
-        """Let running jobs finish within the grace, and close; the worker's exit code (0 when there was none)."""
-        worker, self._worker = self._worker, None
-        code = await worker.stop() if worker is not None else 0
-        await self.close()
-        return code
 
     def worker(self) -> PlanGenerationWorker:
         """A worker for the system's queues; the connections are the system's to close."""
@@ -148,47 +102,18 @@ class LearningPlans:
             self.engine, self.handlers, self.settings, build_id=self.build_id, owns_engine=False
         )
 
-    async def run_until_idle(self, timeout_s: float = 30) -> None:
-        """Run jobs until none is waiting or running; with a worker of its own unless `start` made one.
+    async def _make_tables(self) -> None:
+        await migrate(self.database)
 
-        Retries are waited for, but for those of the meter, which may be away for an hour. Raises TimeoutError, saying
-        what is left, after `timeout_s` seconds.
-        """
-        await self.open()
-        own = None if self._worker is not None else self.worker()
-        if own is not None:
-            await own.start()
-        try:
-            await self._idle(time.monotonic() + timeout_s)
-        finally:
-            if own is not None:
-                await own.stop()
+    async def _let_go(self) -> None:
+        await self._parts.web.aclose()
+        await self._parts.meter.close()
+        if isinstance(self._parts.provider, ModelChain):
+            await self._parts.provider.close()
 
-    async def _idle(self, until: float) -> None:
-        while left := await self._open_jobs():
-            if time.monotonic() >= until:
-                raise TimeoutError(f"jobs are left: {left}")
-            await asyncio.sleep(_IDLE_POLL_S)
-
-    async def _open_jobs(self) -> dict[str, int]:
-        left: dict[str, int] = {}
-        for queue in await self.engine.queues.list():
-            for state in _OPEN_STATES:
-                is_meters_retry = queue.name == USAGE and state == "scheduled"
-                if queue.name in QUEUES and queue.counts.get(state) and not is_meters_retry:
-                    left[f"{queue.name}: {state}"] = queue.counts[state]
-        return left
-
-    @asynccontextmanager
-    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        # Whoever opened it before the server began also closes it, after the server has ended.
-        opened_here = not self._is_open
-        await self.open()
-        try:
-            yield
-        finally:
-            if opened_here:
-                await self.close()
+    def _is_waited_for(self, queue: str, state: str) -> bool:
+        # Not for what is to be billed: whoever bills may be away for an hour.
+        return not (queue == USAGE and state == "scheduled")
 
     def _make_handlers(self) -> dict[str, JobHandler]:
         """The handlers by kind: who adds a kind adds a line here."""

@@ -1,12 +1,11 @@
 """One open transaction with all repositories on it."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from systems.common.database.units import Units, opening
 from systems.common.database.upsert import insert_unless_there
 from systems.study_notes.application.repositories import UnitOfWork
 from systems.study_notes.infrastructure.note_repository import SqlNotes, SqlStudyTools
@@ -55,25 +54,11 @@ class SqlUnitOfWork:
         self.study_tools = SqlStudyTools(session)
 
 
-def read_units(reads: async_sessionmaker[AsyncSession]) -> Callable[[], AbstractAsyncContextManager[UnitOfWork]]:
+def read_units(reads: async_sessionmaker[AsyncSession]) -> Units[UnitOfWork]:
     """The port `ReadUnits`: each unit is one reading transaction that takes no write lock and is never committed."""
-
-    @asynccontextmanager
-    async def open_unit() -> AsyncIterator[UnitOfWork]:
-        async with reads() as session:
-            yield SqlUnitOfWork(session)
-
-    return open_unit
+    return opening(reads, SqlUnitOfWork)
 
 
-def write_units(
-    sessions: async_sessionmaker[AsyncSession],
-) -> Callable[[], AbstractAsyncContextManager[SqlUnitOfWork]]:
+def write_units(sessions: async_sessionmaker[AsyncSession]) -> Units[SqlUnitOfWork]:
     """Units for writing: whoever opens one commits its session; what is not committed at the exit is rolled back."""
-
-    @asynccontextmanager
-    async def open_unit() -> AsyncIterator[SqlUnitOfWork]:
-        async with sessions() as session:
-            yield SqlUnitOfWork(session)
-
-    return open_unit
+    return opening(sessions, SqlUnitOfWork)

@@ -1,9 +1,6 @@
 """The system in one process."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -12,6 +9,7 @@ from penstock import Penstock, Worker
 from penstock.ai import LanguageModel, ModelChain
 from systems.common.build_id import build_id
 from systems.common.database.connections import job_engine_url
+from systems.common.process import SystemProcess
 from systems.common.system_clock import SystemClock
 from systems.study_notes.application.cancel_delete import CancelSource, DeleteSource
 from systems.study_notes.application.ports import Captions, Clock, ImageSearch, Ocr, Transcriber
@@ -42,20 +40,14 @@ from systems.study_notes.wiring.parts import Parts, enqueueing_of, queues_of, se
 from systems.study_notes.wiring.services import call_limits, model_of, ocr_chain, speech_chains
 
 _PACKAGE = Path(__file__).parents[1]
-_IDLE_POLL_S = 0.02
-_OPEN_STATES = ("ready", "running", "scheduled", "blocked")
 
 
-class StudyNotes:
-    """The system in one process: its HTTP application, its engine and, once started, its worker.
-
-    `open` is enough for a process that only takes requests; `start` also runs jobs here.
-    """
+class StudyNotes(SystemProcess[Worker]):
+    """The system in one process: its HTTP application, its engine and, once started, its worker."""
 
     def __init__(self, parts: Parts) -> None:
+        super().__init__(parts.engine, parts.database, queues_of(parts.settings))
         self.settings = parts.settings
-        self.engine = parts.engine
-        self.database = parts.database
         self.build_id = build_id(_PACKAGE)
         self._parts = parts
         self._reads = read_units(parts.database.reads)
@@ -65,43 +57,6 @@ class StudyNotes:
         self.status = ShowSourceStatus(FlowAttempts(parts.engine))
         self.app: FastAPI = create_app(self._services(), self._lifespan)
         self.handlers = make_handlers(parts, desk, self._reads)
-        self._worker: Worker | None = None
-        self._is_open = False
-
-    async def open(self) -> None:
-        """Make or migrate the tables and connect. Doing it twice is no error."""
-        if self._is_open:
-            return
-        await self.database.create_schema()
-        await self.engine.store.migrate()
-        await self.engine.open()
-        await self._parts.files.sweep()
-        self._is_open = True
-
-    async def close(self) -> None:
-        """Close all connections."""
-        if not self._is_open:
-            return
-        self._is_open = False
-        await self.engine.close()
-        await self.database.close()
-        await self._parts.web.aclose()
-        for chain in self._parts.chains:
-            await chain.close()
-
-    async def start(self) -> None:
-        """Open, and run jobs in this process."""
-        await self.open()
-        if self._worker is None:
-            self._worker = self.worker()
-            await self._worker.start()
-
-    async def stop(self) -> int:
-        """Let running jobs finish within the grace, and close; the worker's exit code (0 when there was none)."""
-        worker, self._worker = self._worker, None
-        code = await worker.stop() if worker is not None else 0
-        await self.close()
-        return code
 
     def worker(self) -> Worker:
         """A worker for the system's queue."""
@@ -113,21 +68,6 @@ class StudyNotes:
             grace_s=self.settings.shutdown_grace_ms / 1000,
         )
 
-    async def run_until_idle(self, timeout_s: float = 30) -> None:
-        """Run jobs until none is waiting or running; with a worker of its own unless `start` made one.
-
-        Retries are waited for. Raises TimeoutError, saying what is left, after `timeout_s` seconds.
-        """
-        await self.open()
-        own = None if self._worker is not None else self.worker()
-        if own is not None:
-            await own.start()
-        try:
-            await self._idle(time.monotonic() + timeout_s)
-        finally:
-            if own is not None:
-                await own.stop()
-
     async def stands(self, user_id: int, source_id: int) -> tuple[Source, StatusView]:
         """A source and its standing, read together. Raises `NotFound`."""
         async with self._reads() as uow:
@@ -137,31 +77,14 @@ class StudyNotes:
             raise NotFound("source")
         return source, view
 
-    async def _idle(self, until: float) -> None:
-        while left := await self._open_jobs():
-            if time.monotonic() >= until:
-                raise TimeoutError(f"jobs are left: {left}")
-            await asyncio.sleep(_IDLE_POLL_S)
+    async def _make_tables(self) -> None:
+        await self.database.create_schema()
+        await self._parts.files.sweep()
 
-    async def _open_jobs(self) -> dict[str, int]:
-        names = queues_of(self.settings)
-        left: dict[str, int] = {}
-        for queue in await self.engine.queues.list():
-            for state in _OPEN_STATES:
-                if queue.name in names and queue.counts.get(state):
-                    left[state] = left.get(state, 0) + queue.counts[state]
-        return left
-
-    @asynccontextmanager
-    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        # Whoever opened it before the server began also closes it, after the server has ended.
-        opened_here = not self._is_open
-        await self.open()
-        try:
-            yield
-        finally:
-            if opened_here:
-                await self.close()
+    async def _let_go(self) -> None:
+        await self._parts.web.aclose()
+        for chain in self._parts.chains:
+            await chain.close()
 
     def _services(self) -> Services:
         return Services(
