@@ -18,6 +18,7 @@ from penstock.store.programs.calls import close_lost_calls
 from penstock.testing import ModelServer
 from penstock.worker.duties import standard_duties
 from tests.support.clock import MovableClock
+from tests.worker.budget_caller import MOST, cost
 from tests.worker.working import NO_PROFILE, Note, reached, until, working
 
 ROOT = Path(__file__).parents[2]
@@ -184,6 +185,38 @@ async def test_what_a_killed_process_had_reserved_is_settled_by_the_leader(url: 
         [after] = await engine.budgets.list("b")
         assert [after.spent, after.reserved] == [Decimal(700), Decimal(0)]
         assert await engine.store.run(close_lost_calls(later.now(), cost_of)) == 0
+
+
+async def test_processes_one_of_which_is_killed_never_pass_a_budget(url: str):
+    callers = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.worker.budget_caller", url, str(seed), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        )
+        for seed in range(4)
+    ]
+    async with Penstock(url, **NO_PROFILE) as engine:
+        await until(lambda: _has_spent(engine, 3))
+        callers[0].kill()
+        later = MovableClock(datetime.now(UTC) + timedelta(hours=2))
+        ends = asyncio.gather(*(process.wait() for process in callers))
+        while not ends.done():
+            # The leader frees what the killed one had reserved. To it the others' calls are lost, too: they come back.
+            await engine.store.run(close_lost_calls(later.now(), cost))
+            await asyncio.wait([ends], timeout=0.2)
+        assert await ends == [-signal.SIGKILL, 0, 0, 0]
+        await engine.store.run(close_lost_calls(later.now(), cost))
+        views = await engine.budgets.list()
+        [row] = await engine.usage(by="provider")
+    assert {view.reserved for view in views} == {Decimal(0)}
+    assert all(view.spent <= view.amount for view in views), views
+    by_name = {view.name: view for view in views if view.name != "each"}
+    assert by_name["all"].spent == by_name["day"].spent == row.cost
+    assert sum(view.spent for view in views if view.name == "each") == row.input_tokens
+    assert row.cost > 15 - MOST / Decimal(1_000), "what is left is less than one call may cost"
+
+
+async def _has_spent(engine: Penstock, dollars: int) -> bool:
+    return any(view.spent > dollars for view in await engine.budgets.list() if view.name == "all")
 
 
 def test_a_budget_in_code_holds_from_the_first_call(sqlite_path: Path):
