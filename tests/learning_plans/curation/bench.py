@@ -16,7 +16,7 @@ from systems.learning_plans.wiring import LearningPlans, build
 from tests.learning_plans.plans import PLAN, USER
 from tests.learning_plans.wires.search_wires import YOUTUBE, YOUTUBE_KEY
 
-WAIT_S = 50.0
+WAIT_S = 100.0
 
 
 @dataclass

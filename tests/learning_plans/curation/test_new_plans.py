@@ -5,17 +5,19 @@ from typing import Any
 
 import pytest
 
-from tests.learning_plans.curation.bench import CurationBench, curation_bench, settings_of
+from tests.learning_plans.curation.bench import WAIT_S, CurationBench, curation_bench, settings_of
 from tests.learning_plans.wires.search_wires import YOUTUBE, SearchWires, Video
 from tests.support import faults
 
 WISHES = {"topic": "SQL", "skill_level": "beginner", "weekly_hours": 5, "learning_style": "mixed"}
 
+pytestmark = pytest.mark.timeout(180)
+
 
 async def made(bench: CurationBench) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The plan's job and its tasks, once nothing is left to do."""
     started = (await bench.http.post("/api/plans", json=WISHES)).json()
-    await bench.plans.run_until_idle(50)
+    await bench.plans.run_until_idle(WAIT_S)
     plan = (await bench.http.get(f"/api/plans/{started['plan_id']}")).json()
     assert plan["status"] == "ready"
     job = (await bench.http.get(f"/api/jobs/{started['job_id']}")).json()

@@ -14,7 +14,7 @@ from systems.learning_plans.handlers.plan_curation_job import PlanCurationJob
 from systems.learning_plans.infrastructure import tables
 from systems.learning_plans.infrastructure.finds import SqlFinds, mark_pending
 from tests.learning_plans.application.curation_fakes import NOW, MovableClock
-from tests.learning_plans.curation.bench import CurationBench, curation_bench, settings_of, until
+from tests.learning_plans.curation.bench import WAIT_S, CurationBench, curation_bench, settings_of, until
 from tests.learning_plans.curation.conftest import TITLES
 from tests.learning_plans.plans import PLAN, USER, add_plan, attached, explanations, standing
 from tests.learning_plans.wires.search_wires import ENGINE, GOOGLE, GOOGLE_KEY, YOUTUBE, SearchWires, Video
@@ -23,10 +23,12 @@ from tests.support import faults
 SEARCH = f"{YOUTUBE}/search"
 MODULES = (TITLES[:2], TITLES[2:])
 
+pytestmark = pytest.mark.timeout(180)
+
 
 async def run(bench: CurationBench, task_ids: list[str] | None = None):
     job_id = await bench.ask(task_ids)
-    await bench.plans.run_until_idle(50)
+    await bench.plans.run_until_idle(WAIT_S)
     return await bench.ended(job_id)
 
 
@@ -92,7 +94,7 @@ async def test_a_search_that_fails_fails_its_task_only_and_can_be_asked_for_agai
         failed = {task: state for task, state in (await standing(bench.database)).items() if state[0] == "failed"}
         assert failed == {"joins": ("failed", "videos: YouTube answered 403: Quota exceeded")}
         again = (await bench.http.post(f"/api/plans/{PLAN}/curate")).json()["job_id"]
-        await bench.plans.run_until_idle(50)
+        await bench.plans.run_until_idle(WAIT_S)
         assert (await bench.ended(again)).result["done"] == 1
         assert await standing(bench.database) == dict.fromkeys(TITLES, ("done", None))
     assert searched(wires) == Counter(TITLES)  # the refused search never got so far as to be read
@@ -125,7 +127,7 @@ async def test_lp_16_when_the_budget_is_used_up_the_rest_is_skipped_and_only_tha
         answer = await bench.http.post(f"/api/plans/{PLAN}/curate")
         assert answer.status_code == 202
         assert dict.fromkeys((await curation_states(bench)).values()) == {("done", None): None, ("pending", None): None}
-        await bench.plans.run_until_idle(50)
+        await bench.plans.run_until_idle(WAIT_S)
         assert (await bench.ended(answer.json()["job_id"])).result["done"] == 3
         assert await curation_states(bench) == dict.fromkeys(TITLES, ("done", None))
     assert searched(wires) == Counter(TITLES)
@@ -140,7 +142,7 @@ async def test_lp_15_asking_for_curation_again_adds_nothing_when_all_is_done(
         before = (await bench.http.get(f"/api/plans/{PLAN}")).json()
         answer = await bench.http.post(f"/api/plans/{PLAN}/curate")
         assert answer.status_code == 202
-        await bench.plans.run_until_idle(50)
+        await bench.plans.run_until_idle(WAIT_S)
         assert (await bench.ended(answer.json()["job_id"])).status == "completed"
         assert (await bench.http.get(f"/api/plans/{PLAN}")).json() == before
     assert searched(wires) == Counter(TITLES)
@@ -171,11 +173,11 @@ async def test_when_no_run_could_store_its_finds_the_tasks_can_be_asked_for_agai
     async with curation_bench(settings_of(database_url, wires.url)) as bench:
         await add_plan(bench.database, ("joins",))
         await bench.plans.engine.enqueue(PlanCurationJob(plan_id=PLAN, user_id=USER), retry=Fixed(0))
-        await bench.plans.run_until_idle(50)
+        await bench.plans.run_until_idle(WAIT_S)
         assert await curation_states(bench) == {"joins": ("failed", "curation failed (OSError)")}
         monkeypatch.setattr(SqlFinds, "keep", keep)
         await bench.http.post(f"/api/plans/{PLAN}/curate")
-        await bench.plans.run_until_idle(50)
+        await bench.plans.run_until_idle(WAIT_S)
         assert await curation_states(bench) == {"joins": ("done", None)}
     assert searched(wires) == Counter(["joins"]), "it was found once, and the answers were still kept later"
 
@@ -195,7 +197,7 @@ async def test_a_cancelled_curation_leaves_its_tasks_to_be_asked_for_again(
         assert (await bench.http.post(f"/api/jobs/{job_id}/cancel")).status_code == 202
         assert (await bench.ended(job_id)).status == "cancelled"
         until_then.set()
-        await bench.plans.run_until_idle(50)
+        await bench.plans.run_until_idle(WAIT_S)
         assert await curation_states(bench) == {"joins": ("done", None), "views": ("failed", "cancelled")}
         again = (await bench.http.post(f"/api/plans/{PLAN}/curate")).json()["job_id"]
         assert (await bench.ended(again)).result["done"] == 1
