@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from sqlalchemy.exc import OperationalError
 
 from penstock import ClaimLost
 from systems.learning_plans.domain.errors import PlanReplaced
+from systems.learning_plans.handlers.intake import Intake
 from systems.learning_plans.infrastructure.tables import ModuleRow
 from tests.learning_plans.flow.hand import Hand, completed, failed, persistence_of
 from tests.learning_plans.support import (
     USER,
+    WISHES,
     FakeModel,
     Gate,
     count,
@@ -227,4 +230,42 @@ async def test_a_plan_deleted_while_it_is_made_is_made_for_nobody(url: str) -> N
         await until(is_over)
         await finish(plans)
         assert (await rows(plans))["learning_plans"] == []
+        assert await reservations(plans) == [("plan", "refunded")]
+
+
+async def test_a_job_that_runs_too_long_fails_its_plan_as_a_timeout(url: str) -> None:
+    gate = Gate()
+    async with system(url, FakeModel([gate])) as plans:
+        hasty = Intake(replace(plans._desk, plan_timeout_s=0.3), plans._jobs)
+        started = await hasty.create(USER, WISHES, max_attempts=1)
+        await finish(plans)
+        stands = await status(plans, started.plan.id)
+        assert (stands["status"], stands["job"]["status"], stands["job"]["attempts"]) == ("failed", "failed", 1)
+        [failed] = await plans.engine.events.read(stream="plans", subject=started.plan.id, types=["plan.failed"])
+        assert failed.data["classification"] == "timeout"
+        assert await reservations(plans) == [("plan", "refunded")]
+
+
+async def test_who_asks_again_before_a_lost_job_is_told_of_settles_it_first(url: str) -> None:
+    async with system(url) as plans:
+        plan_id, job_id = await create(plans)
+        # As an operator does it: the job has ended, and what tells of that has not run yet.
+        await plans.engine.cancel(job_id)
+        assert await reservations(plans) == [("plan", "reserved")]
+        await plans.intake.regenerate(USER, plan_id, {})
+        assert await reservations(plans) == [("plan", "refunded"), ("regeneration", "reserved")]
+        await finish(plans)
+        assert (await status(plans, plan_id))["status"] == "ready"
+        assert await reservations(plans) == [("plan", "refunded"), ("regeneration", "committed")]
+        assert (await told(plans, plan_id)).count("plan.failed") == 1
+
+
+async def test_an_operator_who_cancels_a_job_fails_its_plan(url: str) -> None:
+    async with system(url) as plans:
+        plan_id, job_id = await create(plans)
+        await plans.engine.cancel(job_id)
+        await finish(plans)
+        assert (await status(plans, plan_id))["status"] == "failed"
+        [failed] = await plans.engine.events.read(stream="plans", subject=plan_id, types=["plan.failed"])
+        assert (failed.data["classification"], failed.data["message"]) == ("cancelled", "cancelled")
         assert await reservations(plans) == [("plan", "refunded")]
