@@ -56,7 +56,15 @@ class TranscribeAudio:
         chunks = chunks_of(await self._recordings.length_s(path), self._chunk_s)
         language = source.language_code
         calls = [
-            steps.step(f"chunk {chunk.number} of {len(chunks)}", self._chunk, self._transcriber, path, chunk, language)
+            steps.step(
+                # The length belongs to the name: a later run may be told to cut otherwise.
+                f"chunk {chunk.number} of {len(chunks)} ({self._chunk_s:g} s)",
+                self._chunk,
+                self._transcriber,
+                path,
+                chunk,
+                language,
+            )
             for chunk in chunks
         ]
         transcripts = await all_or_first_error(calls, self._at_once)

@@ -31,4 +31,4 @@ class ExtractPdfHandler(ExtractionHandler[ExtractPdfJob]):
                     return None
                 await self._desk.tell(uow, entered.events)
                 await uow.session.commit()
-        return await self._pdf.read(look, job)
+        return await self._pdf.read(look, await self.steps(job))

@@ -11,6 +11,7 @@ from systems.study_notes.application.progress import Entered
 from systems.study_notes.application.repositories import UnitOfWork
 from systems.study_notes.domain.events import SourceEvent
 from systems.study_notes.handlers.desk import Desk, WritingUnit
+from systems.study_notes.handlers.earlier import with_earlier_steps
 from systems.study_notes.handlers.events import publish_all
 from systems.study_notes.handlers.jobs import ExtractionJob, text_job
 from systems.study_notes.handlers.source_stage import SourceStageHandler
@@ -43,6 +44,10 @@ class ExtractionHandler(SourceStageHandler[E, ExtractedText], Generic[E]):
         entered = await self._begin(uow, data.source_id)
         return entered.events if entered else None
 
+    async def steps(self, job: Job[E]) -> Steps:
+        """The steps of the job, with those that an earlier run has done."""
+        return await with_earlier_steps(self._desk.engine, job, getattr(job.data, "earlier_job", None))
+
     async def store(self, uow: WritingUnit, tx: JobTransaction, prepared: ExtractedText) -> None:
         """See the base class."""
         stored = await self._storing.store(uow, prepared)
@@ -61,4 +66,4 @@ class OneGoHandler(ExtractionHandler[E], Generic[E]):
 
     async def prepare(self, job: Job[E]) -> ExtractedText | None:
         """See the base class."""
-        return await self._prepare(job.data.source_id, job)
+        return await self._prepare(job.data.source_id, await self.steps(job))

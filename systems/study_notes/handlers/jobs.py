@@ -59,6 +59,7 @@ class ExtractPdfJob(
     """Read the text of an uploaded PDF."""
 
     source_id: int
+    earlier_job: str | None = None
 
 
 class ExtractImageJob(
@@ -74,6 +75,7 @@ class ExtractImageJob(
     """Read the text of an uploaded picture."""
 
     source_id: int
+    earlier_job: str | None = None
 
 
 class TranscribeAudioJob(
@@ -89,6 +91,7 @@ class TranscribeAudioJob(
     """Write down what is said in an uploaded recording."""
 
     source_id: int
+    earlier_job: str | None = None
 
 
 class ProcessSourceTextJob(
@@ -174,6 +177,7 @@ def text_job(source_id: int, text: str | None) -> ProcessSourceTextJob:
     return ProcessSourceTextJob(source_id=source_id, text_content=carried)
 
 
+# `earlier_job` is that of the run before: what its steps have is not asked for again.
 ExtractionJob = ExtractYoutubeJob | ExtractPdfJob | ExtractImageJob | TranscribeAudioJob
 
 EXTRACTIONS: Mapping[SourceType, type[ExtractionJob]] = MappingProxyType(

@@ -59,10 +59,11 @@ class Pipeline:
         """Start another run at the stage that failed. Raises `NotFound`, `Conflict`."""
         async with self._desk.units() as uow:
             retried = await self._retrying.retry(uow, user_id, source_id)
+            job = _restart_job(retried, await self._earlier_extraction(retried))
             await self._cancel_flow(uow, retried.source, "the source is retried")
             async with self._desk.engine.transaction(on=uow.session) as tx:
                 await publish_all(tx, retried.events)
-                await self._start(uow, tx, retried.source, _restart_job(retried))
+                await self._start(uow, tx, retried.source, job)
             await uow.session.commit()
         return retried
 
@@ -81,6 +82,17 @@ class Pipeline:
             await self._stop(uow, stopped, "the learner deleted the source")
             await uow.session.commit()
         await self._deleting.remove_files(stopped)
+
+    async def _earlier_extraction(self, retried: Retried) -> str | None:
+        """The id of the job that a new extraction goes on from."""
+        kind = EXTRACTIONS[retried.source.type].job_kind.kind if retried.restart is Restart.EXTRACTION else None
+        if kind is None or retried.source.flow_id is None:
+            return None
+        try:
+            jobs = await self._desk.engine.flows.jobs(retried.source.flow_id)
+        except NotFound:
+            return None
+        return next((job.id for job in jobs if job.kind == kind), None)
 
     async def _start(self, uow: WritingUnit, tx: Transaction, source: Source, job: JobData) -> None:
         flow = tx.flow(FLOW, tenant=tenant_of(source.user_id))
@@ -115,10 +127,10 @@ def _first_job(submitted: Submitted) -> JobData:
     return EXTRACTIONS[submitted.type](source_id=submitted.source_id)
 
 
-def _restart_job(retried: Retried) -> JobData:
+def _restart_job(retried: Retried, earlier_job: str | None) -> JobData:
     source_id = retried.source.id
     if retried.restart is Restart.EXTRACTION:
-        return EXTRACTIONS[retried.source.type](source_id=source_id)
+        return EXTRACTIONS[retried.source.type].model_validate({"source_id": source_id, "earlier_job": earlier_job})
     if retried.restart is Restart.TEXT:
         return text_job(source_id, None)
     if retried.restart is Restart.PLACEHOLDERS:

@@ -203,7 +203,7 @@ async def test_a_recording_is_transcribed_chunk_by_chunk_in_order(world, clock):
     assert names(begun.events) == [("source.stage_changed", Stage.TRANSCRIPTION_IN_PROGRESS, 0)]
     with pytest.raises(StageError, match="busy"):
         await transcribe.prepare(source_id, steps)
-    assert sorted(steps.done) == ["chunk 1 of 3", "chunk 3 of 3"]
+    assert sorted(steps.done) == ["chunk 1 of 3 (300 s)", "chunk 3 of 3 (300 s)"]
     extracted = await transcribe.prepare(source_id, steps)
     assert extracted is not None
     assert extracted.text == "0+300 300+300 600+50"

@@ -228,6 +228,32 @@ async def test_sn_14_chunks_already_heard_are_not_paid_for_again(tmp_path: Path,
     assert media.most_in_flight <= 2
 
 
+@pytest.mark.parametrize("chunk_s", [2, 3])
+async def test_sn_18_a_retry_asks_only_for_the_chunks_that_failed(
+    tmp_path: Path, url: str | None, media: MediaWires, chunk_s: int
+) -> None:
+    media.tone_faults[ELEVENLABS, 1000] = faults.status(503)
+    settings = media.settings("elevenlabs") | {"job_attempts": 1}
+    async with system(tmp_path, url=url, **settings, audio_chunk_s=2) as notes:
+        source_id = await submit_file(notes, SourceType.AUDIO, recording("wav", TONES, 2.0))
+        await notes.run_until_idle()
+        await notes.pipeline.retry(USER, source_id)
+        await notes.run_until_idle()
+        assert (await status(notes, source_id)).stage is Stage.TRANSCRIPTION_FAILED
+    asked = sorted(media.tones[ELEVENLABS])
+    del media.tone_faults[ELEVENLABS, 1000]
+    async with system(tmp_path, url=url, **settings, audio_chunk_s=chunk_s) as notes:
+        await notes.pipeline.retry(USER, source_id)
+        await notes.run_until_idle()
+        view, known = await status(notes, source_id), await metadata(notes, source_id)
+    assert view.status is SourceStatus.COMPLETED
+    assert asked == [400, 700, *[1000] * 6]
+    # Cut otherwise than before, nothing of before fits.
+    assert len(media.tones[ELEVENLABS]) - len(asked) == (1 if chunk_s == 2 else 2)
+    assert known["words"][0]["text"] == "Tone"
+    assert [word["start_s"] for word in known["words"]] == sorted(word["start_s"] for word in known["words"])
+
+
 async def test_sn_24_a_transcription_that_ends_without_its_handler_fails_its_source(
     tmp_path: Path, url: str | None, media: MediaWires, held: threading.Event
 ) -> None:
