@@ -52,7 +52,8 @@ class StreamDesk(Gathering[frozenset[Stream]]):
             streams[stream.run.job_id, stream.run.claim_id, stream.name] = stream
         writes = [write for stream in streams.values() if (write := stream.unwritten()) is not None]
         for batch in batches(writes):
-            written = await self._store.run(write_streams(batch, self._store.clock.now()), durable=False)
+            # On the disk before it is forgotten here: else a server that dies would leave a gap before what follows.
+            written = await self._store.run(write_streams(batch, self._store.clock.now()))
             for one in batch:
                 key = (one.job_id, one.claim_id, one.name)
                 if key in written:
