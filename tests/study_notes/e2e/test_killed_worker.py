@@ -12,7 +12,7 @@ import pytest
 
 from penstock import Penstock
 from penstock.store.programs.read import JobFilter
-from tests.study_notes.e2e.programs import address_in, program, started
+from tests.study_notes.e2e.programs import address_in, mortal, program
 from tests.study_notes.flow.support import until
 from tests.study_notes.recordings import recording
 from tests.study_notes.wires.media_wires import ELEVENLABS, ELEVENLABS_KEY, MediaWires
@@ -74,8 +74,8 @@ async def test_sn_20_a_worker_killed_in_a_recording_leaves_nothing_and_pays_for_
         "ELEVENLABS_API_KEY": ELEVENLABS_KEY, "ELEVENLABS_BASE_URL": f"{media.url}/elevenlabs", "AUDIO_CHUNK_S": "2",
         "QUIZ_MIN": "1", "FLASHCARDS_MIN": "1",
     }  # fmt: skip
-    worker, _ = await started("worker started", "worker", **settings)
     async with (
+        mortal("worker started", "worker", **settings) as worker,
         program("listening", "serve", "--port", "0", **settings) as line,
         httpx2.AsyncClient(base_url=address_in(line), headers={"X-User-Id": "1"}, timeout=60) as client,
     ):
