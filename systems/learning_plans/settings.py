@@ -13,6 +13,8 @@ from systems.common.settings import FallingBackNumbers, Names, base_url, load, s
 from systems.learning_plans.application.services.curation_service import CurationRules
 from systems.learning_plans.domain.doc_sites import DEFAULT_DOMAINS
 
+# The engine's own bounds: what lies beyond them is a mistake in writing, and must not stop the start.
+_A_DAY_MS = 86_400_000
 _LATER_THRESHOLD_MS = 5_000
 # What a plan job may take besides its model: reading, shaping, storing.
 _AROUND_THE_MODEL_MS = 75_000
@@ -29,22 +31,22 @@ class Settings(FallingBackNumbers):
     ai_provider: Literal["offline", "mock", "router"] = "offline"
     ai_provider_chain: Names = ("google", "cloudflare")
     enable_openrouter: bool = False
-    ai_timeout_base_ms: int = Field(30_000, ge=1)
-    ai_timeout_extension_ms: int = Field(15_000, ge=0)
-    ai_timeout_extension_threshold_ms: int | None = Field(None, ge=0)
+    ai_timeout_base_ms: int = Field(30_000, ge=1, le=_A_DAY_MS)
+    ai_timeout_extension_ms: int = Field(15_000, ge=0, le=_A_DAY_MS)
+    ai_timeout_extension_threshold_ms: int | None = Field(None, ge=0, le=_A_DAY_MS)
     attempt_cap: int = Field(3, ge=1)
     mock_start: int = Field(1, ge=0)
-    mock_delay_ms: int = Field(7_000, ge=0)
+    mock_delay_ms: int = Field(7_000, ge=0, le=_A_DAY_MS)
     mock_failure_rate: float = Field(0.0, ge=0, le=1)
 
-    worker_poll_interval_ms: int = Field(2_000, ge=10)
-    worker_concurrency: int = Field(1, ge=1)
-    worker_shutdown_timeout_ms: int = Field(30_000, ge=1_000)
-    job_lease_ms: int = Field(60_000, ge=300)
+    worker_poll_interval_ms: int = Field(2_000, ge=10, le=60_000)
+    worker_concurrency: int = Field(1, ge=1, le=1_000)
+    worker_shutdown_timeout_ms: int = Field(30_000, ge=1_000, le=_A_DAY_MS)
+    job_lease_ms: int = Field(60_000, ge=300, le=_A_DAY_MS)
 
     enable_curation: bool | None = None
     curation_concurrency: int = Field(3, ge=1)
-    curation_time_budget_ms: int = Field(30_000, ge=1_000)
+    curation_time_budget_ms: int = Field(30_000, ge=1_000, le=_A_DAY_MS)
     min_resource_score: float = Field(0.6, ge=0, le=1)
     max_results: int = Field(3, ge=1, le=10)
     docs_search_enabled: bool = False

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from systems.common.settings import SettingsError
+from systems.learning_plans import build
 from systems.learning_plans.domain.doc_sites import DEFAULT_DOMAINS
 from systems.learning_plans.settings import Settings, load_settings
 
@@ -54,6 +57,20 @@ def test_a_number_that_cannot_be_used_falls_back_to_its_default_with_a_warning(
     assert getattr(load_settings(), name.lower()) == default
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert name in caplog.text
+
+
+def test_the_largest_numbers_that_are_taken_let_the_system_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/p.db")
+    for name in ("WORKER_POLL_INTERVAL_MS", "WORKER_SHUTDOWN_TIMEOUT_MS", "JOB_LEASE_MS", "WORKER_CONCURRENCY"):
+        monkeypatch.setenv(name, "9" * 30)
+    assert build().worker().get_stats().polls == 0
+    most = {"WORKER_POLL_INTERVAL_MS": 60_000, "WORKER_CONCURRENCY": 1_000}
+    for name, value in (most | dict.fromkeys(("WORKER_SHUTDOWN_TIMEOUT_MS", "JOB_LEASE_MS"), 86_400_000)).items():
+        monkeypatch.setenv(name, str(value))
+        assert getattr(load_settings(), name.lower()) == value
+    assert build().worker().get_stats().polls == 0
 
 
 def test_the_threshold_lies_five_seconds_before_the_base_time_and_not_below_zero(

@@ -64,6 +64,14 @@ class PlanSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanStanding:
+    """Where a plan stands, and how many AI runs it has had."""
+
+    plan: Plan
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptView:
     """One AI run."""
 
@@ -105,6 +113,10 @@ class Library(Protocol):
         ...
 
     async def plan(self, user_id: str, plan_id: str) -> PlanView: ...
+
+    async def standing(self, user_id: str, plan_id: str) -> PlanStanding:
+        """For who asks again and again."""
+        ...
 
     async def attempts(self, user_id: str, plan_id: str) -> Sequence[AttemptView]:
         """AI runs of the plan, oldest first."""

@@ -68,14 +68,14 @@ async def show_plan(plan_id: str, user: UserName, use: With) -> dict[str, Any]:
 @router.get("/plans/{plan_id}/status")
 async def show_status(plan_id: str, user: UserName, use: With) -> dict[str, Any]:
     """How the plan stands, and its last job."""
-    plan = (await use.library.plan(user, plan_id)).plan
+    standing = await use.library.standing(user, plan_id)
+    plan = standing.plan
     job = await last_job_json(use.engine, plan.last_job_id)
-    attempts = await use.library.attempts(user, plan_id)
     return {
         "plan_id": plan.id,
         "status": plan.status,
         "job": job,
-        "attempts": len(attempts),
+        "attempts": standing.attempts,
         "last_error": last_error(job),
     }
 

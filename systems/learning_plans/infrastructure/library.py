@@ -11,6 +11,7 @@ from systems.learning_plans.application.views import (
     AttemptView,
     MadeBy,
     ModuleView,
+    PlanStanding,
     PlanSummary,
     PlanView,
     TaskView,
@@ -72,6 +73,13 @@ class SqlLibrary:
             details = await _Details.read(session, user_id, [task.id for module in modules for task in module.tasks])
             made_by = await _made_by(session, plan_id)
         return PlanView(plan, tuple(details.module(module) for module in modules), made_by if modules else None)
+
+    async def standing(self, user_id: str, plan_id: str) -> PlanStanding:
+        """See the port."""
+        counting = select(func.count()).select_from(GenerationAttemptRow).where(GenerationAttemptRow.plan_id == plan_id)
+        async with self._reads() as session:
+            plan = await _owned(session, user_id, plan_id)
+            return PlanStanding(plan, (await session.execute(counting)).scalar_one())
 
     async def attempts(self, user_id: str, plan_id: str) -> Sequence[AttemptView]:
         """See the port."""
