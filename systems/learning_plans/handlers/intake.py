@@ -59,6 +59,8 @@ class Intake:
         """Accept another making of a plan. Raises as `accept_regeneration`."""
         check_overrides(overrides)
         async with self._desk.units() as uow:
+            # The learner before the plan, as everywhere: two requests must not wait for each other.
+            await uow.users.hold(user_id, self._desk.clock.now())
             await self._settle_what_is_over(uow, plan_id)
             accepted = await accept_regeneration(uow, user_id, plan_id, overrides, self._desk.clock.now())
             data = PlanRegeneration(plan_id=plan_id, user_id=user_id, overrides=dict(overrides))
@@ -121,7 +123,7 @@ class Intake:
 
     async def _stop(self, uow: WritingUnit, view: JobView, user_id: str) -> None:
         data, _ = await self._desk.engine.jobs.payload(view.id)
-        failed = _failed(view, data["plan_id"], user_id, CANCELLED, "cancelled")
+        failed = _cancelled(view, data["plan_id"], user_id)
         # Our own rows first, as everywhere: whoever completes the job locks in the same order.
         if view.kind != JobType.PLAN_CURATION:
             await self._desk.tell(uow, await settle_failure(uow, failed, self._desk.clock.now()))
@@ -136,25 +138,26 @@ class Intake:
             return
         row = await self._jobs.find(plan.active_job_id)
         if row is not None and row.is_terminal:
+            was_cancelled = row.status == CANCELLED
             failed = FailedJob(
                 job_id=row.id,
                 plan_id=plan.id,
                 user_id=plan.user_id,
                 attempt=row.attempts,
                 is_regeneration=plan.status is not PlanStatus.GENERATING,
-                classification=FailureClass.UNKNOWN,
-                message="the work on the plan was lost",
+                classification=CANCELLED if was_cancelled else FailureClass.UNKNOWN,
+                message=CANCELLED if was_cancelled else "the work on the plan was lost",
             )
             await self._desk.tell(uow, await settle_failure(uow, failed, self._desk.clock.now()))
 
 
-def _failed(view: JobView, plan_id: str, user_id: str, classification: str, message: str) -> FailedJob:
+def _cancelled(view: JobView, plan_id: str, user_id: str) -> FailedJob:
     return FailedJob(
         job_id=view.id,
         plan_id=plan_id,
         user_id=user_id,
         attempt=attempts_of(view),
         is_regeneration=view.kind == JobType.PLAN_REGENERATION,
-        classification=classification,
-        message=message,
+        classification=CANCELLED,
+        message=CANCELLED,
     )

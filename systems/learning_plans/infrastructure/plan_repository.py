@@ -116,7 +116,9 @@ class SqlPlans:
     async def put_content(self, plan_id: str, modules: Sequence[Module]) -> None:
         """See the port."""
         old = list(await self._session.scalars(select(ModuleRow.id).where(ModuleRow.plan_id == plan_id)))
-        there = set(await self._session.scalars(select(TaskRow.id).where(TaskRow.module_id.in_(old))))
+        # Locked in the order in which curation locks them.
+        tasks = select(TaskRow.id).where(TaskRow.module_id.in_(old)).order_by(TaskRow.id).with_for_update()
+        there = set(await self._session.scalars(tasks))
         # Out of the way of the new ones: orders are unique within the plan.
         await self._session.execute(
             update(ModuleRow).where(ModuleRow.plan_id == plan_id).values(order=-ModuleRow.order)

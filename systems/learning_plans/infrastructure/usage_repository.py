@@ -37,7 +37,8 @@ class SqlUsers:
         """See the port."""
         row: dict[str, object] = {"id": user_id, "tier": Tier.FREE, "created_at": now}
         await insert_unless_there(self._session, UserRow, [row])
-        wanted = select(UserRow.tier).where(UserRow.id == user_id).with_for_update()
+        # Without the key: who writes a row that refers to the learner, as the end of a job does, does not wait for us.
+        wanted = select(UserRow.tier).where(UserRow.id == user_id).with_for_update(key_share=True)
         return Tier((await self._session.execute(wanted)).scalar_one())
 
     async def tier(self, user_id: str) -> Tier:

@@ -39,31 +39,61 @@ class Moody(FakeModel):
         return await super().call(request, on_text=on_text, on_usage=on_usage)
 
 
+Plan = dict[str, str]
+
+
+async def create(client: Any, mine: list[Plan]) -> list[Any]:
+    answered = await client.post("/api/plans", json=dict(WISHES))
+    if answered.status_code == 201:
+        mine.append(answered.json())
+    return [answered]
+
+
+async def twice_regenerate(client: Any, one: Plan) -> list[Any]:
+    both = await asyncio.gather(*(client.post(f"/api/plans/{one['plan_id']}/regenerate") for _ in range(2)))
+    accepted = [answered.json()["job_id"] for answered in both if answered.status_code == 202]
+    assert len(accepted) <= 1
+    one["job_id"] = accepted[0] if accepted else one["job_id"]
+    return list(both)
+
+
+async def cancel(client: Any, one: Plan) -> list[Any]:
+    return [await client.post(f"/api/jobs/{one['job_id']}/cancel")]
+
+
+async def delete(client: Any, one: Plan) -> list[Any]:
+    return [await client.delete(f"/api/plans/{one['plan_id']}")]
+
+
+async def look(client: Any, one: Plan) -> list[Any]:
+    return [await client.get(f"/api/plans/{one['plan_id']}/status")]
+
+
+async def export(client: Any, one: Plan) -> list[Any]:
+    path, body = f"/api/plans/{one['plan_id']}/export", {"format": "json"}
+    return list(await asyncio.gather(*(client.post(path, json=body) for _ in range(3))))
+
+
+async def learn(client: Any, one: Plan) -> list[Any]:
+    shown = await client.get(f"/api/plans/{one['plan_id']}")
+    tasks = [task["id"] for module in shown.json().get("modules", []) for task in module["tasks"]]
+    done = [await client.put(f"/api/tasks/{task}/progress", json={"status": "completed"}) for task in tasks]
+    return [shown, *done]
+
+
+DEEDS_OF_ONE = [twice_regenerate, cancel, delete, look, export, learn]
+
+
 async def lives(plans: Any, user: str, rng: random.Random, answers: Counter[int]) -> None:
-    mine: list[dict[str, str]] = []
+    mine: list[Plan] = []
     async with client_of(plans, user) as client:
         for _ in range(DEEDS):
             await asyncio.sleep(rng.random() / 10)
-            deed = rng.choice(["create", "create", "regenerate", "cancel", "delete", "look"])
-            one = rng.choice(mine) if mine else None
-            if deed == "create" or one is None:
-                answered = await client.post("/api/plans", json=dict(WISHES))
-                if answered.status_code == 201:
-                    mine.append(answered.json())
-            elif deed == "regenerate":
-                both = await asyncio.gather(*(client.post(f"/api/plans/{one['plan_id']}/regenerate") for _ in range(2)))
-                assert sorted(each.status_code for each in both)[0] != 202 or both[0].status_code != both[1].status_code
-                answered = both[0]
-                for each in both:
-                    if each.status_code == 202:
-                        one["job_id"] = each.json()["job_id"]
-            elif deed == "cancel":
-                answered = await client.post(f"/api/jobs/{one['job_id']}/cancel")
-            elif deed == "delete":
-                answered = await client.delete(f"/api/plans/{one['plan_id']}")
+            if not mine or rng.random() < 0.3:
+                answered = await create(client, mine)
             else:
-                answered = await client.get(f"/api/plans/{one['plan_id']}/status")
-            answers[answered.status_code] += 1
+                answered = await rng.choice(DEEDS_OF_ONE)(client, rng.choice(mine))
+            answers.update(one.status_code for one in answered)
 
 
 async def test_whatever_many_do_at_once_everything_is_settled_in_the_end(url: str) -> None:
