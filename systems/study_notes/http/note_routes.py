@@ -3,15 +3,16 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
 from systems.common.http.identity import MAX_ID, UserNumber
-from systems.study_notes.application.library import MAX_FOLDER_NAME, MAX_PAGE, NotePatch, NoteQuery
+from systems.study_notes.application.library import MAX_FOLDER_NAME, MAX_PAGE, NotePatch, NoteQuery, NoteView
 from systems.study_notes.domain.errors import NotFound
 from systems.study_notes.domain.lifecycle import VisualStatus
 from systems.study_notes.domain.links import own_picture
 from systems.study_notes.domain.text import clean, collapse
+from systems.study_notes.http.prefix import below_prefix
 from systems.study_notes.http.source_routes import With
 
 router = APIRouter(prefix="/api", tags=["notes"])
@@ -55,6 +56,7 @@ class FolderRequest(BaseModel):
 
 @router.get("/notes")
 async def list_notes(
+    request: Request,
     user: UserNumber,
     use: With,
     folder_id: FolderId = None,
@@ -65,23 +67,25 @@ async def list_notes(
     """The user's notes, newest first."""
     query = NoteQuery(folder_id=folder_id, tag=tag, limit=limit, offset=offset)
     page = await use.library.notes(user, query)
-    items = [asdict(note) for note in page.items]
+    items = [_shown(request, note) for note in page.items]
     return {"items": items, "total": page.total, "limit": limit, "offset": offset}
 
 
 @router.get("/notes/{note_id}")
-async def show_note(note_id: NoteId, user: UserNumber, use: With) -> dict[str, Any]:
+async def show_note(note_id: NoteId, request: Request, user: UserNumber, use: With) -> dict[str, Any]:
     """One note with its Markdown and its (harmless) HTML."""
-    return asdict(await use.library.note(user, note_id))
+    return _shown(request, await use.library.note(user, note_id))
 
 
 @router.patch("/notes/{note_id}")
-async def change_note(note_id: NoteId, body: PatchRequest, user: UserNumber, use: With) -> dict[str, Any]:
+async def change_note(
+    note_id: NoteId, body: PatchRequest, request: Request, user: UserNumber, use: With
+) -> dict[str, Any]:
     """Mark as favourite, or move to a folder."""
     patch = NotePatch(
         is_favorite=bool(body.is_favorite), folder_id=body.folder_id, given=frozenset(body.model_fields_set)
     )
-    return asdict(await use.library.change_note(user, note_id, patch))
+    return _shown(request, await use.library.change_note(user, note_id, patch))
 
 
 @router.get("/notes/{note_id}/quiz")
@@ -116,3 +120,8 @@ async def show_picture(visual_id: NoteId, user: UserNumber, use: With) -> Respon
         raise NotFound("picture")
     svg = use.draw(visual.concept, visual.description)
     return Response(svg, media_type="image/svg+xml", headers=_PICTURE_HEADERS)
+
+
+def _shown(request: Request, note: NoteView) -> dict[str, Any]:
+    texts = {name: below_prefix(request, getattr(note, name)) for name in ("markdown_content", "html_content")}
+    return asdict(note) | texts

@@ -18,6 +18,7 @@ from systems.study_notes.application.inputs import (
 )
 from systems.study_notes.application.submit_source import Submitted
 from systems.study_notes.domain.lifecycle import SourceType
+from systems.study_notes.http.prefix import picture_below_prefix
 from systems.study_notes.http.services import Services, services
 from systems.study_notes.http.uploads import read_upload
 
@@ -99,12 +100,18 @@ async def show_status(source_id: SourceId, user: UserNumber, use: With) -> dict[
 
 
 @router.get("/{source_id}/visuals")
-async def list_visuals(source_id: SourceId, user: UserNumber, use: With) -> dict[str, Any]:
+async def list_visuals(source_id: SourceId, request: Request, user: UserNumber, use: With) -> dict[str, Any]:
     """The pictures of the source with all their fields."""
     found = await use.library.visuals(user, source_id)
     return {
         "items": [
-            asdict(view.visual) | {"created_at": view.created_at, "updated_at": view.updated_at} for view in found
+            asdict(view.visual)
+            | {
+                "image_url": picture_below_prefix(request, view.visual.image_url),
+                "created_at": view.created_at,
+                "updated_at": view.updated_at,
+            }
+            for view in found
         ]
     }
 

@@ -1,18 +1,20 @@
 """Routes of sources."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
 from systems.study_notes.application.inputs import MAX_DOCUMENT_BYTES, MAX_TEXT_CHARS
 from systems.study_notes.http.app import MAX_BODY_BYTES
 from systems.study_notes.infrastructure.unit_of_work import SqlUnitOfWork
 from systems.study_notes.wiring import StudyNotes
 from tests.study_notes.flow.pdfs import text_pdf
-from tests.study_notes.flow.support import TEXT, FakeModel, lesson, open_search, row_counts, system
+from tests.study_notes.flow.support import TEXT, FakeModel, lesson, made, open_search, row_counts, system
 from tests.study_notes.http.support import client_of
 
 
@@ -258,3 +260,21 @@ async def test_a_picture_that_stands_elsewhere_or_is_missing_is_not_drawn(tmp_pa
         await bare.run_until_idle()
         error(await client.get("/api/visuals/1/image"), 404, "NOT_FOUND")
         error(await client.get("/api/visuals/99/image"), 404, "NOT_FOUND")
+
+
+async def test_below_a_prefix_pictures_are_found_where_notes_say(notes: StudyNotes) -> None:
+    whole = FastAPI()
+    whole.mount("/notes", notes.app)
+    await made(notes)
+    transport = httpx2.ASGITransport(whole)
+    headers = {"X-User-Id": "1"}
+    async with httpx2.AsyncClient(transport=transport, base_url="http://notes.test", headers=headers) as client:
+        note = (await client.get("/notes/api/notes/1")).json()
+        listed = (await client.get("/notes/api/notes")).json()["items"][0]
+        visuals = (await client.get("/notes/api/sources/1/visuals")).json()["items"]
+        (named, *_) = re.findall(r'<img src="([^"]+)"', note["html_content"])
+        picture = await client.get(named)
+    assert (picture.status_code, picture.headers["content-type"].split(";")[0]) == (200, "image/svg+xml")
+    assert named == visuals[0]["image_url"] == "/notes/api/visuals/1/image"
+    assert f"]({named})" in note["markdown_content"]
+    assert listed["html_content"] == note["html_content"]
