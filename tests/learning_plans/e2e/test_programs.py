@@ -52,7 +52,7 @@ async def working(**settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 async def killed_in(plans: Any, job_id: str, attempts: int, **settings: str) -> None:
-    """Let a worker begin the job, and kill it once the store knows that it has begun."""
+    """Let a worker begin the job, and kill it once the store knows that it has begun, and has asked the model."""
     async with working(**settings) as worker:
         await until(partial(_is_known_to_run, plans, job_id, attempts))
         worker.send_signal(signal.SIGKILL)
@@ -61,7 +61,8 @@ async def killed_in(plans: Any, job_id: str, attempts: int, **settings: str) -> 
 
 async def _is_known_to_run(plans: Any, job_id: str, attempts: int) -> bool:
     view = await plans.engine.get(job_id)
-    return view.state == "running" and view.started_at is not None and view.attempt == attempts
+    begun = view.state == "running" and view.started_at is not None and view.attempt == attempts
+    return begun and len(await plans.engine.jobs.calls(job_id)) > attempts
 
 
 async def test_lp_02_after_a_kill_the_job_runs_again_and_a_plan_is_there(url: str) -> None:
