@@ -13,8 +13,10 @@ from penstock import ClaimLost
 from systems.learning_plans.domain.errors import PlanReplaced
 from systems.learning_plans.handlers.intake import Intake
 from systems.learning_plans.infrastructure.tables import ModuleRow
+from systems.learning_plans.infrastructure.usage_repository import SqlUsage
 from tests.learning_plans.flow.hand import Hand, completed, failed, persistence_of
 from tests.learning_plans.support import (
+    REFUSED,
     USER,
     WISHES,
     FakeModel,
@@ -268,4 +270,26 @@ async def test_an_operator_who_cancels_a_job_fails_its_plan(url: str) -> None:
         assert (await status(plans, plan_id))["status"] == "failed"
         [failed] = await plans.engine.events.read(stream="plans", subject=plan_id, types=["plan.failed"])
         assert (failed.data["classification"], failed.data["message"]) == ("cancelled", "cancelled")
+        assert await reservations(plans) == [("plan", "refunded")]
+
+
+async def test_a_failure_that_cannot_be_written_is_tried_again_and_spends_no_attempt(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("systems.learning_plans.handlers.plan_job._GIVE_UP_AGAIN_S", 0.05)
+    refused, real = [1, 2], SqlUsage.settle
+
+    async def sometimes(self: Any, *given: Any) -> Any:
+        if refused:
+            refused.pop()
+            raise OperationalError("UPDATE", {}, Exception("the database is away"))
+        return await real(self, *given)
+
+    monkeypatch.setattr(SqlUsage, "settle", sometimes)
+    async with system(url, FakeModel([REFUSED])) as plans:
+        plan_id, job_id = await create(plans)
+        await finish(plans)
+        done = await job(plans, job_id)
+        assert (done["status"], done["attempts"], refused) == ("failed", 1, [])
+        assert (await status(plans, plan_id))["status"] == "failed"
         assert await reservations(plans) == [("plan", "refunded")]
