@@ -27,6 +27,9 @@ from systems.learning_plans.infrastructure.providers import get_generation_provi
 from systems.learning_plans.settings import Settings
 from tests.learning_plans.support import PLAN, attempts, create, finish, job, plan, status, titles
 
+# The libraries of providers take seconds to load, on a busy machine many.
+pytestmark = pytest.mark.timeout(180)
+
 WISHED = Wishes("Photosynthesis", None, SkillLevel.BEGINNER, 5, LearningStyle.VIDEO)
 NAMES = ("google", "cloudflare", "openrouter")
 

@@ -34,10 +34,13 @@ class _AsEvents(httpx2.AsyncByteStream):
 
     def __init__(self, whole: httpx2.AsyncByteStream) -> None:
         self._whole = whole
+        self._body: bytes | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        body = b"".join([piece async for piece in self._whole])
-        yield events_of(body)
+        # Read once: a connection that is read again after its answer has ended may never say so.
+        if self._body is None:
+            self._body = b"".join([piece async for piece in self._whole])
+        yield events_of(self._body)
 
     async def aclose(self) -> None:
         """Closes the connection."""
