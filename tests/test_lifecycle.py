@@ -25,6 +25,7 @@ WRITERS = {
     "end_unmet": {Way.UNMET},
     "fall_due": {Way.FALL_DUE},
     "wake_signalled": {Way.SIGNAL},
+    "wake_budgeted": {Way.BUDGET},
     "move_waiting": {Way.RESCHEDULE},
     "replace_waiting": {Way.DEBOUNCE},
     "claim": {Way.CLAIM},

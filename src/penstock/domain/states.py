@@ -46,6 +46,7 @@ class Way(StrEnum):
     UNMET = "unmet"
     FALL_DUE = "fall_due"
     SIGNAL = "signal"
+    BUDGET = "budget"
     RESCHEDULE = "reschedule"
     DEBOUNCE = "debounce"
     CLAIM = "claim"
@@ -91,6 +92,7 @@ TRANSITIONS: tuple[Transition, ...] = tuple(
     + _ways(Way.UNMET, (_B,), _OFF, "programs.flow", "its condition can no longer be met")
     + _ways(Way.FALL_DUE, (_S,), _R, "programs.claim", "its time has come")
     + _ways(Way.SIGNAL, (_S,), _R, "programs.steps", "the signal that its handler waits for was sent")
+    + _ways(Way.BUDGET, (_S,), _R, "programs.budgets", "the budget that held its model call was changed")
     + _ways(Way.RESCHEDULE, (_S, _R), _S, "programs.change", "a person moved it")
     + _ways(Way.RESCHEDULE, (_S,), _R, "programs.change", "a person moved it to now")
     + _ways(Way.DEBOUNCE, (_S, _R), _S, "programs.unique", "a later enqueue of its key replaced its data and time")
