@@ -1,5 +1,6 @@
 """Making a plan anew: what changes, what stays, and what is refused."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -99,6 +100,18 @@ async def test_lp_10_a_second_regeneration_while_one_is_open_is_refused_and_cost
         await finish(plans)
         assert (await usage(plans))["regenerations"] == {"used": 1, "reserved": 0, "limit": 5}
         assert (await usage(plans))["plans"]["generated"] == 1
+
+
+async def test_lp_10_of_many_regenerations_at_once_one_is_accepted(url: str) -> None:
+    async with system(url) as plans, client_of(plans) as client:
+        plan_id = await made(plans)
+        path = f"/api/plans/{plan_id}/regenerate"
+        found = await asyncio.gather(*(client.post(path) for _ in range(6)))
+        assert sorted(answered.status_code for answered in found) == [202] + [409] * 5
+        [accepted] = [answered.json()["job_id"] for answered in found if answered.status_code == 202]
+        refused = {answered.json()["error"]["job_id"] for answered in found if answered.status_code == 409}
+        assert refused == {accepted}
+        assert await reservations(plans) == [("plan", "committed"), ("regeneration", "reserved")]
 
 
 async def test_lp_13_a_task_with_the_same_titles_keeps_its_id_and_progress(url: str) -> None:
