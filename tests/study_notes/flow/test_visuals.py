@@ -72,7 +72,9 @@ async def assert_barrier_held(notes: StudyNotes, source_id: int, pictures: int) 
     assemblies = await jobs(notes, source_id, "ASSEMBLE_NOTE")
     visuals = await jobs(notes, source_id, "GENERATE_VISUAL")
     assert (len(assemblies), len(visuals)) == (1, pictures)
-    assert assemblies[0].attempt == 1
+    # On a crowded machine its transaction may have waited in vain for the file's lock; nothing else makes it run again.
+    again = await notes.engine.jobs.errors(assemblies[0].id)
+    assert all("locked" in error.message for error in again), again
     assert all(job.finished_at <= assemblies[0].started_at for job in visuals)
     told = [kind for kind, _, _ in await events(notes, source_id)]
     assert told.count("note.assembled") == 1
