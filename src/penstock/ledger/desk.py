@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -112,7 +112,7 @@ class CallDesk:
         loop = asyncio.get_running_loop()
         line = self._lines.get(loop)
         if line is None:
-            line = self._lines[loop] = _Line(self._store, self._limits, self._pressure, loop)
+            line = self._lines[loop] = _Line(self._store, self._limits, self._pressure)
         return line
 
 
@@ -131,15 +131,12 @@ class _Work:
 class _Line:
     """Those of one loop who ask or end. Its task lives while there are any."""
 
-    def __init__(
-        self, store: Store, limits: Sequence[ModelLimit], pressure: Pressure, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, store: Store, limits: Sequence[ModelLimit], pressure: Pressure) -> None:
         self._store = store
         self._limits = limits
         self._pressure = pressure
         self._work = _Work()
         self._wake = asyncio.Event()
-        self._new_future: Callable[[], asyncio.Future[None]] = loop.create_future
         self._task: asyncio.Task[None] | None = None
 
     def ask(self, call: OpenCall) -> _Waiter:
