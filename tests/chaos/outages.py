@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -84,15 +85,16 @@ def _strangers(url: str) -> Iterator[None]:
 
 @contextmanager
 def small_server(folder: Path) -> Iterator[Ground]:
-    """A database that takes 100 connections, for a role that no reserve is kept for."""
+    """A database that takes 100 connections, for a role that no reserve is kept for; who looks at it needs none of them."""
     with own_server(folder) as ground:
         with psycopg.connect(ground.url, autocommit=True) as connection:
             connection.execute("CREATE ROLE chaos LOGIN")
             connection.execute(f"CREATE DATABASE chaos OWNER chaos CONNECTION LIMIT {CONNECTIONS}")
-        url = ground.url.replace("postgres@", "chaos@").replace("/postgres", "/chaos")
+        database = ground.url.removesuffix("postgres") + "chaos"
+        url = database.replace("postgres@", "chaos@")
         small = Ground("postgres", url, PostgresDatabase(url), ground.cluster)
         small.prepare()
-        yield small
+        yield replace(small, database=PostgresDatabase(database))
 
 
 def fill_disk(stage: Stage) -> None:
@@ -144,7 +146,7 @@ OUTAGES = (
     Scenario(
         "starve", starve, {"postgres": small_server},
         short=Size(jobs=200, flows=5, faults=2, pause_s=1.0, pace_s=0.1),
-        long=Size(jobs=5000, flows=50, faults=6, pause_s=8.0, pace_s=0.1, workers=4),
+        long=Size(jobs=5000, flows=50, faults=6, pause_s=8.0, pace_s=0.1),
     ),
     Scenario(
         "disk-full", fill_disk, {"sqlite": sqlite_file}, switches={QUOTA: UNLIMITED},

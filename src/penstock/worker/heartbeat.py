@@ -90,7 +90,8 @@ class Heartbeat(Service):
     def _live(self) -> None:
         """The thread."""
         interval = self._lease_s / BEATS_PER_LEASE
-        next_beat = time.monotonic() + jittered(interval)
+        # The first at once: where connections are scarce, the lease has its own before work takes the others.
+        next_beat = time.monotonic()
         try:
             while not self._over.wait(max(0.0, min(PING_S, next_beat - time.monotonic()))):
                 self._watch.look()
