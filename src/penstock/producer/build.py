@@ -217,6 +217,8 @@ def ids_of(after: Any) -> tuple[str, ...]:
     """The ids of what `after=` names: a handle, flow or id, or several of them."""
     if after is None:
         return ()
+    if isinstance(after, JobHandle):
+        return (after.id,)
     if isinstance(after, Iterable) and not isinstance(after, str):
-        return tuple(one for item in after for one in ids_of(item))
+        return tuple([one for item in after for one in ids_of(item)])
     return (_known("after", after),)

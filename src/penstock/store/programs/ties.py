@@ -40,10 +40,10 @@ def write_tied(jobs: Sequence[NewJob], rows: Sequence[dict[str, Any]], now: int)
         unmet = [one for job, row in part if (one := _tie(job, row, known, parents)) is not None]
         answer = yield Call("insert_jobs", {"jobs": codec.rows([row for _, row in part]), "now": now})
         created = {row[0] for row in answer}
-        for job, _ in part:
+        for job, _ in part if len(created) < len(part) else ():
             if job.id not in created:
                 # It existed: how it stands is asked when a later part comes after it.
-                del known[job.id]
+                known.pop(job.id, None)
         yield from _record([(job, row) for job, row in part if job.id in created])
         written.created |= created
         written.unmet += [one for one in unmet if one.id in created]
@@ -105,7 +105,8 @@ def _tie(job: NewJob, row: dict[str, Any], known: dict[str, _Parent], parents: s
         shared = {known[p].flow_id for p in job.after}
         if len(shared) == 1 and None not in shared:
             row["flow"] = shared.pop()
-    known[job.id] = _Parent(open=True, completed=False, flow_id=row.get("flow"))
+    if job.id in parents:
+        known[job.id] = _Parent(open=True, completed=False, flow_id=row.get("flow"))
     return unmet
 
 
@@ -125,10 +126,12 @@ def _judge(job: NewJob, row: dict[str, Any], known: Mapping[str, _Parent]) -> Un
 
 def _record(pairs: Sequence[_Pair]) -> Steps[None]:
     """Write the edges of created jobs, tell their parents that they have children, and count them in their flows."""
-    edges = [{"parent": p, "child": job.id} for job, _ in pairs for p in dict.fromkeys(job.after)]
-    if edges:
-        yield Call("insert_edges", {"edges": codec.rows(edges)})
-        outside = sorted({edge["parent"] for edge in edges} - {job.id for job, _ in pairs})
+    children = [(job.id, tuple(dict.fromkeys(job.after))) for job, _ in pairs if job.after]
+    if children:
+        parents = [parent for _, after in children for parent in after]
+        edges = codec.Batch(parent=parents, child=[child for child, after in children for _ in after])
+        yield Call("insert_edges", {"edges": edges})
+        outside = sorted(set(parents).difference(job.id for job, _ in pairs))
         if outside:
             yield Call("mark_parents", {"ids": codec.ids(outside)})
             yield Call("mark_parent_flows", {"ids": codec.ids(outside)})

@@ -64,7 +64,7 @@ ON CONFLICT (id) DO NOTHING;
 
 -- name: insert_edges
 INSERT INTO penstock.edges (parent_id, child_id)
-SELECT parent, child FROM json_to_recordset(:edges::json) AS e(parent uuid, child uuid)
+SELECT parent, child FROM unnest(:edges.parent::uuid[], :edges.child::uuid[]) AS e(parent, child)
 ON CONFLICT DO NOTHING;
 
 -- name: lock_parents

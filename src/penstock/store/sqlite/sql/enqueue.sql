@@ -60,7 +60,7 @@ ON CONFLICT (id) DO NOTHING
 
 -- name: insert_edges
 INSERT INTO penstock_edges (parent_id, child_id)
-SELECT json_extract(value, '$.parent'), json_extract(value, '$.child') FROM json_each(:edges) WHERE true
+SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:edges) WHERE true
 ON CONFLICT DO NOTHING
 
 -- name: lock_parents
