@@ -94,9 +94,12 @@ def _call(call: Call, known: Statements) -> Generator[SqlStep, list[Row], list[R
         raise ConfigurationError(f"there is no SQL statement named {call.statement!r} for SQLite")
     params = {name: _plain(value) for name, value in call.params.items()}
     rows: list[Row] = []
+    packed: list[Row] | None = None
     for part in parts:
         rows = yield part, params
-    return _unpacked(rows) if parts[-1].startswith(_PACKED) else rows
+        if part.startswith(_PACKED):
+            packed = _unpacked(rows)
+    return rows if packed is None else packed
 
 
 def _unpacked(rows: list[Row]) -> list[Row]:

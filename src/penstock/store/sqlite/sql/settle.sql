@@ -24,12 +24,21 @@ WHERE changes() < :count AND NOT EXISTS (
     WHERE j.id = json_extract(r.value, '$[0]') AND j.state = 'completed' AND j.finished_at = :now)
 
 -- name: complete
--- As `complete_plain`, whatever is tied to the jobs; answers the ids of what it ended.
+-- As `complete_plain`, whatever is tied to the jobs; answers the ids of what it ended, together where the same follows.
+-- Looked at first and then ended, by the one writer: that both see the same rows, and a row that RETURNING hands over
+-- costs a turn of the interpreter.
 INSERT INTO penstock_results (job_id, result)
 SELECT j.id, json_extract(r.value, '$.result')
 FROM json_each(:results) r CROSS JOIN penstock_jobs j ON j.id = json_extract(r.value, '$.id')
 WHERE j.claim_id = json_extract(r.value, '$.claim') AND j.state = 'running' AND j.cancel_requested_at IS NULL
 ON CONFLICT (job_id) DO UPDATE SET result = excluded.result
+;;
+-- packed
+SELECT json_group_array(json_array(ids, flow_id, has_children, unique_key, concurrency_key)) FROM (
+    SELECT CAST(json_group_array(j.id) AS text) AS ids, j.flow_id, j.has_children, j.unique_key, j.concurrency_key
+    FROM json_each(:rows) r CROSS JOIN penstock_jobs j ON j.id = json_extract(r.value, '$[0]')
+    WHERE j.claim_id = json_extract(r.value, '$[1]') AND j.state = 'running' AND j.cancel_requested_at IS NULL
+    GROUP BY 2, 3, 4, 5)
 ;;
 UPDATE penstock_jobs AS j SET
     state = 'completed', finished_at = :now, claim_id = NULL, attempt = r.attempt,
@@ -39,7 +48,6 @@ FROM (
            json_extract(value, '$[2]') AS attempt, json_extract(value, '$[3]') AS started
     FROM json_each(:rows)) AS r
 WHERE j.id = r.id AND j.claim_id = r.claim AND j.state = 'running' AND j.cancel_requested_at IS NULL
-RETURNING json_array(id), flow_id, has_children, unique_key, concurrency_key
 
 -- name: settle
 -- The one statement that ends runs: fenced by claim, whatever the outcome. Of a run whose cancel was requested only
