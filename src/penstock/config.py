@@ -27,7 +27,7 @@ class Settings(BaseModel):
     lease_s: float = Field(default=30.0, ge=0.3, le=3600)
     poll_s: float = Field(default=1.0, ge=0.01, le=60)
     grace_s: float = Field(default=30.0, ge=0, le=86_400)
-    prefetch: int = Field(default=800, ge=0, le=10_000)
+    prefetch: int = Field(default=3_200, ge=0, le=10_000)
     ledger_days: float = Field(default=400.0, ge=1, le=36_500)
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")

@@ -20,7 +20,7 @@ from penstock.worker.stats import Counts
 
 logger = get_logger(__name__)
 
-BATCH = 500
+BATCH = 1_000
 BACKLOG = 5_000
 """Unwritten results beyond which nothing more is claimed."""
 

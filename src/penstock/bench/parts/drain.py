@@ -11,7 +11,7 @@ from penstock.bench.report import Bar, BenchError, Figure, Profile, Spread
 
 DRAIN = "drain, one process"
 """The name of the figure that both stores are compared by."""
-_BATCHES = (100, 200, 500)
+_BATCHES = (100, 200, 500, 1_000)
 _BUSY_CORES = 1.8
 
 Enqueue = Callable[[Penstock, int], Awaitable[None]]
