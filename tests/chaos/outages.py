@@ -85,7 +85,7 @@ def _strangers(url: str) -> Iterator[None]:
 
 @contextmanager
 def small_server(folder: Path) -> Iterator[Ground]:
-    """A database that takes 100 connections, for a role that no reserve is kept for; who looks on needs none of them."""
+    """A database that takes 100 connections, for a role that no reserve is kept for; who looks on needs none."""
     with own_server(folder) as ground:
         with psycopg.connect(ground.url, autocommit=True) as connection:
             connection.execute("CREATE ROLE chaos LOGIN")
