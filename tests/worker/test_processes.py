@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from penstock.worker.processes import Processes, exit_code
+from penstock.worker.processes import Processes, exit_code, spawn
 from penstock.worker.reload import Reloader
 from tests.worker.working import until
 
@@ -55,6 +55,18 @@ async def test_a_child_that_dies_is_started_again(tmp_path: Path):
     await until(lambda: _starts(log) == 2)
     processes.stop()
     assert await running == 0
+
+
+async def test_a_child_that_has_just_ended_does_not_keep_the_signal_from_the_others(tmp_path: Path):
+    log = tmp_path / "log"
+    processes = Processes(1, _child(log, code=1))
+    ended = await spawn([sys.executable, "-c", ""])
+    await ended.wait()
+    processes._children.add(ended)
+    running = asyncio.create_task(processes.run())
+    await until(lambda: _starts(log) == 1)
+    processes.stop()
+    assert await running == 1
 
 
 async def test_a_child_that_fails_at_once_is_not_started_again(tmp_path: Path):

@@ -53,7 +53,8 @@ class Processes:
         """Start nothing more, and pass the signal on."""
         self._stopping.set()
         for child in self._children:
-            child.send_signal(number)
+            if child.returncode is None:  # its keeper may not have seen its end yet
+                child.send_signal(number)
 
     async def _keep(self, number: int) -> int:
         backoff = Backoff(first=0.5, cap=_CAP_S)
@@ -79,7 +80,7 @@ class Processes:
     async def _run_child(self) -> int:
         child = await spawn(self._command)
         self._children.add(child)
-        if self._stopping.is_set():
+        if self._stopping.is_set() and child.returncode is None:
             child.terminate()
         try:
             code = await child.wait()

@@ -28,7 +28,7 @@ async def one_drain(
 
 
 async def _one_process(setting: Setting) -> list[Figure]:
-    """Beside the floors of three batch sizes. On SQLite the bar is that of 100, on PostgreSQL of the engine's own."""
+    """Beside the floors of four batch sizes. On SQLite the bar is that of 100, on PostgreSQL of the engine's own."""
     drains: list[Drain] = []
     floors: dict[int, list[float]] = {batch: [] for batch in _BATCHES}
     for _ in setting.turns("drain"):
@@ -96,6 +96,6 @@ def middle(drains: list[Drain]) -> Profile:
 
 
 DRAINS = (
-    Part("drain", "one worker process, beside floors of three batch sizes", 45, _one_process),
+    Part("drain", "one worker process, beside floors of four batch sizes", 45, _one_process),
     Part("two-processes", "one worker process and two, in turns", 45, _two_processes),
 )
