@@ -21,6 +21,7 @@ from penstock.worker.stats import Counts
 logger = get_logger(__name__)
 
 BATCH = 1_000
+"""Ends a write at most (decision 20)."""
 BACKLOG = 5_000
 """Unwritten results beyond which nothing more is claimed."""
 

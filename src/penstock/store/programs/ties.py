@@ -40,7 +40,7 @@ def write_tied(jobs: Sequence[NewJob], rows: Sequence[dict[str, Any]], now: int)
         unmet = [one for job, row in part if (one := _tie(job, row, known, parents)) is not None]
         answer = yield Call("insert_jobs", {"jobs": codec.rows([row for _, row in part]), "now": now})
         created = {row[0] for row in answer}
-        for job, _ in part if len(created) < len(part) else ():
+        for job, _ in part:
             if job.id not in created:
                 # It existed: how it stands is asked when a later part comes after it.
                 known.pop(job.id, None)
