@@ -77,7 +77,7 @@ def claim_case(about: str, **changed: Any) -> Case:
     """A claim of a hundred jobs."""
     params: dict[str, Any] = {
         "queue": "q", "kinds": ["work", "other"], "seal_keys": [], "any_kind": False, "solo": False, "hints": [],
-        "held": [], "ahead": [], "limit": 100, "claim_id": 43, "worker_id": 9, "now": NOW,
+        "held": [], "ahead": [], "known": [1], "limit": 100, "claim_id": 43, "worker_id": 9, "now": NOW,
     }  # fmt: skip
     return case("claim", about, **params | changed)
 

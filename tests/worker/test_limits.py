@@ -140,26 +140,9 @@ def _feed(**settings: object) -> Feed:
 
 def _job(number: int) -> ClaimedJob:
     return ClaimedJob(
-        f"job-{number}",
-        1,
-        "default",
-        7,
-        "note",
-        None,
-        100 + number,
-        0,
-        0,
-        0,
-        5,
-        0,
-        None,
-        None,
-        False,
-        None,
-        1,
-        "{}",
-        None,
-    )
+        f"job-{number}", 7, 100 + number, 0, 0, 0, 5, 0, None, None, False, None, 1, "{}", None, None, "default", 1,
+        "note", None,
+    )  # fmt: skip
 
 
 def test_nothing_is_claimed_ahead_before_the_pace_is_known():

@@ -48,7 +48,7 @@ class Stage:
         """Have a handler do this."""
         self._acts[name] = act
         claimed = ClaimedJob(
-            name, 1, "q", 1, "act", None, 1, 0, 0, 0, 1, 1, None, None, False, None, 0, "{}", None,
+            name, 1, 1, 0, 0, 0, 1, 1, None, None, False, None, 0, "{}", None, None, "q", 1, "act", None,
         )  # fmt: skip
         run = Run(claimed, self._entry, 0.0, 1, solo=False)
         assert self._entry is not None

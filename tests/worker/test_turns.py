@@ -10,7 +10,9 @@ from tests.worker.working import Note, until, working
 
 def of(tenant: str | None) -> ClaimedJob:
     """A claimed job of this tenant."""
-    return ClaimedJob("job", 1, "q", 1, "note", tenant, 0, 0, 0, 0, 1, 0, None, None, False, None, 0, "{}", None, None)
+    return ClaimedJob(
+        "job", 1, 0, 0, 0, 0, 1, 0, None, None, False, None, 0, "{}", None, None, "q", 1, "note", tenant
+    )  # fmt: skip
 
 
 def taken(turns: Turns, tenants: str) -> dict[str | None, int]:

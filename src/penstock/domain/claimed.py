@@ -4,18 +4,14 @@ from typing import NamedTuple
 
 
 class ClaimedJob(NamedTuple):
-    """One claimed job, in the order in which the claim's statement answers it: rows become this without being touched.
+    """One claimed job: a row as the claim's statement answers it, then what jobs of a claim and a lane share.
 
     Times µs; `data` and `options` are JSON text (options may be None). `tied`: something may follow from its end (a
     flow, jobs that come after it, a unique or concurrency key); what is tied to it later only the store knows.
     """
 
     id: str
-    claim_id: int
-    queue: str
     lane_id: int
-    kind: str
-    tenant: str | None
     position: int
     level: int
     attempts_before: int
@@ -29,4 +25,8 @@ class ClaimedJob(NamedTuple):
     concurrency_limit: int
     data: str
     options: str | None
-    aging_step: int | None = None
+    aging_step: int | None
+    queue: str
+    claim_id: int
+    kind: str
+    tenant: str | None

@@ -11,7 +11,7 @@ from penstock import codec
 from penstock.domain.claimed import ClaimedJob
 from penstock.domain.order import STRICT_STEP
 from penstock.domain.rates import Rate, allowance, record
-from penstock.store.program import Call, Steps, program, wake_queues
+from penstock.store.program import Call, Row, Steps, program, wake_queues
 
 _POSITION = attrgetter("position")
 
@@ -24,6 +24,13 @@ class HeldKind(NamedTuple):
     whole: bool = False
 
 
+class LaneFacts(NamedTuple):
+    """What all jobs of a lane share, besides its queue."""
+
+    kind: str
+    tenant: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
     """What a worker asks of one queue.
@@ -31,6 +38,7 @@ class ClaimRequest:
     `claim_id`: random 63-bit fence of everything the claimed runs write. `after`: lane id -> position already claimed.
     `gated`: the queue has a rate or a total, so that claims must take turns. `any_kind`: also kinds it does not know.
     `held`: what it does not want now. `ahead`: how many turns tenants have had that others have not.
+    `known`: by lane id, what is not to be told again.
     """
 
     queue: str
@@ -45,6 +53,7 @@ class ClaimRequest:
     after: Mapping[int, int] = field(default_factory=dict)
     held: Sequence[HeldKind] = ()
     ahead: Mapping[str | None, int] = field(default_factory=dict)
+    known: Mapping[int, LaneFacts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,8 @@ class Claimed:
     """The jobs taken, in order; `full`: there may be more; `next_at`: when a rate lets the next one start (µs).
 
     `unadmitted`: some have a concurrency key and may not start before `admit` has looked at it. `stopped`: taken, but
-    their cancel was requested before they could be admitted; they are to end as cancelled.
+    their cancel was requested before they could be admitted; they are to end as cancelled. `learnt`: of lanes that were
+    not known.
     """
 
     jobs: list[ClaimedJob]
@@ -60,6 +70,7 @@ class Claimed:
     next_at: int | None = None
     unadmitted: bool = False
     stopped: Sequence[ClaimedJob] = ()
+    learnt: Mapping[int, LaneFacts] = field(default_factory=dict)
 
 
 class Admitted(NamedTuple):
@@ -82,7 +93,8 @@ def claim(request: ClaimRequest, now: int) -> Steps[Claimed]:
             return Claimed([], full=False, next_at=next_at)
     rows = yield Call("claim", _params(request, limit, now), only=not request.gated)
     full = len(rows) >= limit
-    jobs = _in_order([ClaimedJob._make(row) for row in rows], request.ahead)
+    learnt = {row[1]: LaneFacts(*codec.loads(row[-1])) for row in rows if row[-1] is not None}
+    jobs = _in_order(_jobs(rows, request, learnt), request.ahead)
     unadmitted = any(job.concurrency_key is not None for job in jobs)
     stopped: Sequence[ClaimedJob] = ()
     if request.gated:
@@ -93,7 +105,7 @@ def claim(request: ClaimRequest, now: int) -> Steps[Claimed]:
             rate, starts = spend
             noted = codec.dumps(record(rate, starts, now, len(jobs)))
             yield Call("spend_rate", {"queue": request.queue, "starts": noted})
-    return Claimed(jobs, full, next_at, unadmitted, stopped)
+    return Claimed(jobs, full, next_at, unadmitted, stopped, learnt)
 
 
 @program
@@ -112,11 +124,20 @@ def _params(request: ClaimRequest, limit: int, now: int) -> dict[str, object]:
         "hints": codec.rows([{"lane": lane, "after": after} for lane, after in request.after.items()]),
         "held": codec.rows([held._asdict() for held in request.held]),
         "ahead": codec.rows([{"tenant": tenant, "turns": turns} for tenant, turns in request.ahead.items()]),
+        "known": codec.ids(list(request.known)),
         "limit": limit,
         "claim_id": request.claim_id,
         "worker_id": request.worker_id,
         "now": now,
     }
+
+
+def _jobs(rows: Sequence[Row], request: ClaimRequest, learnt: Mapping[int, LaneFacts]) -> list[ClaimedJob]:
+    """The rows, each with what it shares with others."""
+    claim = (request.queue, request.claim_id)
+    shared = {lane: claim + (learnt.get(lane) or request.known[lane]) for lane in {row[1] for row in rows}}
+    make = ClaimedJob._make
+    return [make((*row[:-1], *shared[row[1]])) for row in rows]
 
 
 def _in_order(jobs: list[ClaimedJob], ahead: Mapping[str | None, int]) -> list[ClaimedJob]:

@@ -2,11 +2,12 @@
 -- Lanes first: what this worker must not take is never looked at. `after` is a hint that skips entries already claimed
 -- but not yet vacuumed away. With one lane its first rows are the batch. With several, heads are read without locks to
 -- share the batch out over lanes (priority, then a turn for each tenant, then age). Then each lane's share is locked in
--- order, passing over what another worker holds.
+-- order, passing over what another worker holds. What all jobs of a lane share is told only where it is not `known`: with
+-- thousands of rows it is what they cost the server to answer and the worker to read.
 -- The correlated LIMITs and the ctid array leave the planner no way but the index, whatever its statistics say; the
--- state as text, because as it is it would offer the index of all that is ready.
+-- state in a coalesce, because as it is it would offer the index of all that is ready.
 WITH wanted AS MATERIALIZED (
-    SELECT l.id, l.kind, l.tenant, coalesce(h.after, -9223372036854775807) AS after, q.aging_step,
+    SELECT l.id, l.tenant, coalesce(h.after, -9223372036854775807) AS after, q.aging_step,
            coalesce(a.turns, 0) AS ahead
     FROM penstock.lanes l
     LEFT JOIN penstock.queues q ON q.name = l.queue
@@ -45,15 +46,15 @@ WITH wanted AS MATERIALIZED (
 ), claimed AS (
     UPDATE penstock.jobs SET
         state = 'running', claim_id = :claim_id, worker_id = :worker_id, claimed_at = :now, started_at = NULL
-    WHERE ctid = ANY (ARRAY(SELECT place FROM taken)) AND state::text = 'ready'
-    RETURNING id, claim_id, lane_id, position, priority, attempt, losses, max_attempts, created_at, deadline_at, flow_id,
+    WHERE ctid = ANY (ARRAY(SELECT place FROM taken)) AND coalesce(state = 'ready', false)
+    RETURNING id, lane_id, position, priority, attempt, losses, max_attempts, created_at, deadline_at, flow_id,
               flow_id IS NOT NULL OR has_children OR unique_key IS NOT NULL OR concurrency_key IS NOT NULL AS tied,
               concurrency_key, concurrency_limit, data, options
 )
-SELECT c.id, c.claim_id, :queue, c.lane_id, w.kind, w.tenant, c.position, c.priority, c.attempt, c.losses,
-       c.max_attempts, c.created_at, c.deadline_at, c.flow_id, c.tied, c.concurrency_key, c.concurrency_limit, c.data,
-       c.options, w.aging_step
-FROM claimed c JOIN wanted w ON w.id = c.lane_id;
+SELECT c.*, (SELECT aging_step FROM wanted LIMIT 1),
+       CASE WHEN c.lane_id <> ALL (ARRAY(SELECT json_array_elements_text(:known::json)::integer)) THEN (
+           SELECT json_build_array(l.kind, l.tenant) FROM penstock.lanes l WHERE l.id = c.lane_id) END
+FROM claimed c;
 
 -- name: fall_due
 WITH due AS MATERIALIZED (

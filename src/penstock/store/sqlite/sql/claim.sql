@@ -1,7 +1,8 @@
 -- name: claim
 -- With one lane its first rows by index are the batch. With several, each gives its first rows, and a window shares the
 -- batch out over lanes (priority, then a turn for each tenant, then age). There is one writer, so nothing is locked, and
--- deleted index entries are gone at once, so the position hint of PostgreSQL is not needed.
+-- deleted index entries are gone at once, so the position hint of PostgreSQL is not needed. What all jobs of a lane share
+-- is told only where it is not `known`.
 UPDATE penstock_jobs SET
     state = 'running', claim_id = :claim_id, worker_id = :worker_id, claimed_at = :now, started_at = NULL
 WHERE rowid IN (
@@ -35,13 +36,14 @@ WHERE rowid IN (
 -- packed
 -- Small jobs in one row, a large one in a row of its own: no row may be longer than SQLite's longest text.
 SELECT json_group_array(json_array(
-    j.id, j.claim_id, l.queue, j.lane_id, l.kind, l.tenant, j.position, j.priority, j.attempt, j.losses,
+    j.id, j.lane_id, j.position, j.priority, j.attempt, j.losses,
     j.max_attempts, j.created_at, j.deadline_at, j.flow_id,
     j.flow_id IS NOT NULL OR j.has_children OR j.unique_key IS NOT NULL OR j.concurrency_key IS NOT NULL,
-    j.concurrency_key, j.concurrency_limit, d.data, d.options, q.aging_step))
+    j.concurrency_key, j.concurrency_limit, d.data, d.options,
+    (SELECT aging_step FROM penstock_queues WHERE name = :queue),
+    CASE WHEN j.lane_id NOT IN (SELECT value FROM json_each(:known)) THEN (
+        SELECT json_array(kind, tenant) FROM penstock_lanes WHERE id = j.lane_id) || '' END))
 FROM penstock_jobs j
-CROSS JOIN penstock_lanes l ON l.id = j.lane_id
-LEFT JOIN penstock_queues q ON q.name = l.queue
 CROSS JOIN penstock_job_data d ON d.job_id = j.id
 WHERE j.state = 'running' AND j.worker_id = :worker_id AND j.claim_id = :claim_id
 GROUP BY CASE WHEN length(d.data) <= 4096 THEN 0 ELSE j.rowid END
