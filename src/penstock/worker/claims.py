@@ -13,7 +13,7 @@ from penstock.worker.outage import Outage
 
 R = TypeVar("R")
 
-_LANES_KNOWN = 500
+LANES_KNOWN = 500
 """What is known of more lanes is forgotten: each claim has to name them."""
 
 
@@ -68,7 +68,7 @@ class Claims:
     def _learn(self, lanes: Mapping[int, LaneFacts]) -> None:
         if lanes:
             # A new one: claims under way go by what they were asked with.
-            self.lanes = {**self.lanes, **lanes} if len(self.lanes) + len(lanes) <= _LANES_KNOWN else {**lanes}
+            self.lanes = {**self.lanes, **lanes} if len(self.lanes) + len(lanes) <= LANES_KNOWN else {**lanes}
 
     async def write(self, program: Program[R]) -> R:
         """Run a program that need not reach the disk."""
