@@ -14,7 +14,7 @@ from penstock.worker.outage import Outage
 R = TypeVar("R")
 
 LANES_KNOWN = 500
-"""What is known of more lanes is forgotten: each claim has to name them."""
+"""Each claim names the lanes it need not be told of; before they become more than this they are forgotten."""
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class Claims:
     """Asks the store for jobs in the name of a worker.
 
     kinds: those it has handlers for; seal_keys: ids of the keys it can open secrets with; under_way: claim ids whose
-    answer has not come yet; lanes: what earlier claims have told of them.
+    answer has not come yet; lanes: lane id -> what claims have told of it.
     """
 
     store: Store
@@ -68,7 +68,7 @@ class Claims:
     def _learn(self, lanes: Mapping[int, LaneFacts]) -> None:
         if lanes:
             # A new one: claims under way go by what they were asked with.
-            self.lanes = {**self.lanes, **lanes} if len(self.lanes) + len(lanes) <= LANES_KNOWN else {**lanes}
+            self.lanes = {**self.lanes, **lanes} if len(self.lanes) + len(lanes) <= LANES_KNOWN else dict(lanes)
 
     async def write(self, program: Program[R]) -> R:
         """Run a program that need not reach the disk."""

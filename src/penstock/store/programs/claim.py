@@ -38,7 +38,7 @@ class ClaimRequest:
     `claim_id`: random 63-bit fence of everything the claimed runs write. `after`: lane id -> position already claimed.
     `gated`: the queue has a rate or a total, so that claims must take turns. `any_kind`: also kinds it does not know.
     `held`: what it does not want now. `ahead`: how many turns tenants have had that others have not.
-    `known`: by lane id, what is not to be told again.
+    `known`: lane id -> what earlier claims have told of it, which is not told again.
     """
 
     queue: str
@@ -61,8 +61,8 @@ class Claimed:
     """The jobs taken, in order; `full`: there may be more; `next_at`: when a rate lets the next one start (µs).
 
     `unadmitted`: some have a concurrency key and may not start before `admit` has looked at it. `stopped`: taken, but
-    their cancel was requested before they could be admitted; they are to end as cancelled. `learnt`: of lanes that were
-    not known.
+    their cancel was requested before they could be admitted; they are to end as cancelled. `learnt`: lane id -> what
+    was told of it, for those that were not known.
     """
 
     jobs: list[ClaimedJob]

@@ -2,8 +2,8 @@
 -- Lanes first: what this worker must not take is never looked at. `after` is a hint that skips entries already claimed
 -- but not yet vacuumed away. With one lane its first rows are the batch. With several, heads are read without locks to
 -- share the batch out over lanes (priority, then a turn for each tenant, then age). Then each lane's share is locked in
--- order, passing over what another worker holds. What all jobs of a lane share is told only where it is not `known`: with
--- thousands of rows it is what they cost the server to answer and the worker to read.
+-- order, passing over what another worker holds. What all jobs of a lane share is told only of lanes
+-- that are not `known`: in every row it would be a join here and columns to read there.
 -- The correlated LIMITs and the ctid array leave the planner no way but the index, whatever its statistics say; the
 -- state in a coalesce, because as it is it would offer the index of all that is ready.
 WITH wanted AS MATERIALIZED (

@@ -2,7 +2,7 @@
 -- With one lane its first rows by index are the batch. With several, each gives its first rows, and a window shares the
 -- batch out over lanes (priority, then a turn for each tenant, then age). There is one writer, so nothing is locked, and
 -- deleted index entries are gone at once, so the position hint of PostgreSQL is not needed. What all jobs of a lane share
--- is told only where it is not `known`.
+-- is told only of lanes that are not `known`; as text, which is what the appended '' makes of it, like PostgreSQL's.
 UPDATE penstock_jobs SET
     state = 'running', claim_id = :claim_id, worker_id = :worker_id, claimed_at = :now, started_at = NULL
 WHERE rowid IN (
