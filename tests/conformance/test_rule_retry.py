@@ -138,6 +138,20 @@ async def test_a_child_cancelled_for_two_reasons_is_cancelled_again_by_the_other
     assert await run_all(worker) == [b.id, child.id]
 
 
+async def test_a_flow_that_goes_on_is_not_blamed_for_a_failure_in_it(engine: Penstock, worker: HandWorker):
+    flow = await engine.flow("goes on")
+    inside, _open, a, b = [await engine.enqueue(Work(), flow=which) for which in (flow, flow, None, None)]
+    child = await engine.enqueue(Work(), after=[flow, a, b])
+    in_flow, _, of_a, of_b = await worker.claim()
+    assert (in_flow.id, of_a.id) == (inside.id, a.id)
+    await worker.fail(of_a)
+    await worker.fail(in_flow)
+    assert (await engine.jobs.retry(child.id)).blocked == [child.id]
+    await worker.complete(of_b)
+    assert str((await engine.get(child.id)).reason).endswith(f"{a.id} did not complete")
+    assert (await engine.jobs.retry(a.id)).blocked == [child.id]
+
+
 async def test_a_job_retried_before_its_parents_end_waits_for_them(engine: Penstock, worker: HandWorker):
     a, b = await engine.enqueue_many([Work(), Work()])
     child = await engine.enqueue(Work(), after=[a, b])

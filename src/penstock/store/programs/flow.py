@@ -123,8 +123,8 @@ def _find_culprits(children: Mapping[str, str]) -> Steps[list[Unmet]]:
     pruned: dict[str, str] = {}
     rows = yield Call("parents_of", {"ids": codec.ids(sorted(children))})
     # In order, so that both stores name the same one.
-    for child, parent, state, _, total, failed, cancelled in sorted(rows, key=itemgetter(0, 1)):
-        if state in (JobState.FAILED, JobState.CANCELLED) or failed or cancelled:
+    for child, parent, state, open_, total, failed, cancelled in sorted(rows, key=itemgetter(0, 1)):
+        if state in (JobState.FAILED, JobState.CANCELLED) or (open_ == 0 and (failed or cancelled)):
             found.setdefault(child, parent)
         elif state is None and total is None:
             pruned[child] = parent
